@@ -1,1 +1,2 @@
-export {};
+export { ForgeError } from "./errors.ts";
+export type { ForgeErrorOptions } from "./errors.ts";

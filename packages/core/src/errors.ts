@@ -1,0 +1,30 @@
+import type { ErrorCode } from "@forge-jobs/protocol";
+
+/** What a `ForgeError` carries besides its sentence. */
+export interface ForgeErrorOptions {
+  /** The offending value or values, for programs; never shown to a browser. */
+  details?: unknown;
+  /** When it makes sense to try again, in milliseconds. */
+  retryAfterMs?: number;
+  cause?: unknown;
+}
+
+/**
+ * Every error that this package throws at its callers.
+ *
+ * `code` is of the closed table in `@forge-jobs/protocol`; the message says what failed, with which value, and what to do
+ * next. `cause` keeps the driver's error, which is for logs only.
+ */
+export class ForgeError extends Error {
+  override readonly name: string = "ForgeError";
+  readonly code: ErrorCode;
+  readonly details: unknown;
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ForgeErrorOptions = {}) {
+    super(message, "cause" in options ? { cause: options.cause } : undefined);
+    this.code = code;
+    this.details = options.details;
+    this.retryAfterMs = options.retryAfterMs;
+  }
+}

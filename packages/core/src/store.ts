@@ -1,0 +1,332 @@
+import type { StoredJobStatus } from "@forge-jobs/protocol";
+
+/** How urgent a job is; a claim takes `critical` before `high` before `normal` before `low`. */
+export type Priority = "critical" | "high" | "normal" | "low";
+
+/** The priorities from most to least urgent; stores keep the index in this list. */
+export const PRIORITIES: readonly Priority[] = ["critical", "high", "normal", "low"];
+
+/**
+ * How long an idempotency key keeps later dispatches away.
+ *
+ * `job`: while its job is unfinished and, once that completed, for `afterCompletionMs` more (0 = not at all, null = for
+ * ever); a failed, dead or cancelled job releases it. `window`: for `ms` from the dispatch, whatever becomes of the job.
+ */
+export type KeyHold =
+  | { readonly kind: "job"; readonly afterCompletionMs: number | null }
+  | { readonly kind: "window"; readonly ms: number };
+
+/** An idempotency key that a new job wants to hold. A job may want several; the first that is held decides. */
+export interface KeyClaim {
+  readonly scope: string;
+  readonly key: string;
+  readonly hold: KeyHold;
+}
+
+/** A job to insert. Values are checked and serialised already; a store writes them as they are. */
+export interface NewJob {
+  /** A UUIDv7 made by the caller. */
+  readonly id: string;
+  readonly type: string;
+  readonly queue: string;
+  readonly priority: Priority;
+  /** JSON text. */
+  readonly input: string;
+  readonly owner: string | null;
+  /** Runs in one budget; a person's retry grants another budget of the same size. */
+  readonly maxAttempts: number;
+  /** When it becomes due: at once (0), after so many milliseconds of the store's clock, or at an instant (ms since 1970). */
+  readonly due: { readonly delayMs: number } | { readonly atMs: number };
+  /** JSON text of what this dispatch overrides of the definition, or null; the store does not look inside. */
+  readonly overrides: string | null;
+  readonly keys: readonly KeyClaim[];
+}
+
+/** What became of one `NewJob`: its own id, or the id of the job that holds its key. */
+export interface InsertResult {
+  readonly id: string;
+  readonly created: boolean;
+}
+
+/** A job as a claim hands it to a worker. */
+export interface ClaimedJob {
+  readonly id: string;
+  readonly type: string;
+  readonly queue: string;
+  readonly priority: Priority;
+  readonly input: string;
+  readonly owner: string | null;
+  /** Which run this is, counted from 1 over the job's whole life. */
+  readonly attempt: number;
+  /** The attempt with which the present budget ends. */
+  readonly maxAttempts: number;
+  /** The fence: every write for this run names it, and a later claim makes it stale. */
+  readonly claimNo: number;
+  /** How many workers died while running this job since it last ended normally. */
+  readonly deaths: number;
+  readonly overrides: string | null;
+  readonly revision: number;
+}
+
+/** Why a run ended badly: the full text for operators, and the sentence that may leave the server. */
+export interface RunError {
+  readonly error: string;
+  readonly publicError: string;
+}
+
+/**
+ * How a run ended.
+ *
+ * On a row that is `cancel_requested`, every outcome but `completed` becomes `cancelled` with the reason recorded there.
+ * `given_back` returns the row to `pending`, due after `delayMs`, without counting the attempt; it clears the
+ * count of worker deaths, as every outcome does.
+ */
+export type Outcome =
+  | { readonly kind: "completed"; readonly output: string | null }
+  | ({ readonly kind: "retry"; readonly delayMs: number } & RunError)
+  | ({ readonly kind: "failed" } & RunError)
+  | ({ readonly kind: "dead_letter" } & RunError)
+  | { readonly kind: "given_back"; readonly delayMs: number };
+
+/**
+ * All that a running job has to say between two flushes, merged into one record.
+ *
+ * `started` moves `claimed` to `running` (never `cancel_requested` back), and clears what the attempt before left in
+ * progress, message and error. `progress` and `message` are left alone where undefined.
+ */
+export interface RunUpdate {
+  readonly id: string;
+  readonly claimNo: number;
+  readonly started: boolean;
+  readonly progress: number | null | undefined;
+  readonly message: string | null | undefined;
+  readonly outcome: Outcome | null;
+}
+
+/**
+ * What became of one `RunUpdate`.
+ *
+ * `applied` also recognises an outcome that an earlier send of the same update already settled. `stale`: another claim
+ * owns the row or it has ended; nothing was changed. `held`: somebody else has the row locked; send it again.
+ */
+export interface RunUpdateResult {
+  readonly id: string;
+  readonly result: "applied" | "stale" | "held";
+  /** The row waits for its handler to heed a cancellation. */
+  readonly cancelRequested: boolean;
+}
+
+/** What the live path needs of a job, and nothing large besides the output. */
+export interface JobStateRecord {
+  readonly id: string;
+  readonly type: string;
+  readonly owner: string | null;
+  readonly status: StoredJobStatus;
+  readonly progress: number | null;
+  readonly message: string | null;
+  /** JSON text. */
+  readonly output: string | null;
+  readonly publicError: string | null;
+  readonly revision: number;
+}
+
+/** A whole job row. Instants are milliseconds since 1970 by the store's clock. */
+export interface JobRecord extends JobStateRecord {
+  readonly queue: string;
+  readonly priority: Priority;
+  /** JSON text. */
+  readonly input: string;
+  /** The full text of the last error, for operators. */
+  readonly error: string | null;
+  readonly attempts: number;
+  readonly maxAttempts: number;
+  readonly createdAt: number;
+  readonly scheduledAt: number;
+  readonly claimedAt: number | null;
+  readonly startedAt: number | null;
+  readonly completedAt: number | null;
+  readonly failedAt: number | null;
+  readonly cancelRequestedAt: number | null;
+  readonly cancelledAt: number | null;
+}
+
+/** Which jobs a list holds; absent filters match all. Newest first by id, so pages are stable under inserts. */
+export interface ListQuery {
+  readonly status?: StoredJobStatus;
+  readonly type?: string;
+  readonly queue?: string;
+  readonly owner?: string;
+  /** The last id of the page before. */
+  readonly before?: string;
+  readonly limit: number;
+}
+
+/** What a cancellation did: ended the job at once, asked its handler to stop, or found it settled or absent. */
+export type CancelResult = "cancelled" | "requested" | "settled" | "not_found";
+
+/** What a person's retry did; `not_settled` covers jobs under way and completed ones. */
+export type RetryResult = "retried" | "not_settled" | "key_held" | "not_found";
+
+/** The verbs over jobs. All take and return lists where more than one row is natural; a single job is a batch of one. */
+export interface JobVerbs {
+  /**
+   * Inserts jobs and takes their keys, all or none, answering in the order given; duplicates within the batch fold into
+   * the first. With `tx` it happens in that transaction, and so does the wake-up.
+   */
+  insert(args: { jobs: readonly NewJob[]; tx?: unknown }): Promise<InsertResult[]>;
+  /**
+   * Takes up to `limit` due jobs of the queue and of the given types for the worker, most urgent first, oldest first
+   * within a type; with `oldestFirst` by due time whatever the priority. Raises `attempts`, `claimNo` and `revision`.
+   */
+  claim(args: {
+    workerId: string;
+    queue: string;
+    types: readonly string[];
+    limit: number;
+    oldestFirst: boolean;
+  }): Promise<ClaimedJob[]>;
+  /** Tells in how many milliseconds the next job of these becomes due (0 = now), or null if none waits. Changes nothing. */
+  nextDue(args: { queue: string; types: readonly string[] }): Promise<number | null>;
+  /**
+   * Writes what runs have to say, in one statement or transaction, each row fenced by (id, claimNo). Answers for every
+   * update in the order given. An ended job moves to the table of ended rows.
+   */
+  update(args: { updates: readonly RunUpdate[] }): Promise<RunUpdateResult[]>;
+  /** Reads what the live path shows; unknown ids are left out. */
+  states(args: { ids: readonly string[] }): Promise<JobStateRecord[]>;
+  /** Reads whole rows; unknown ids are left out. */
+  get(args: { ids: readonly string[] }): Promise<JobRecord[]>;
+  /** Reads one page of whole rows, newest first. */
+  list(query: ListQuery): Promise<JobRecord[]>;
+  /** Ends jobs that no handler runs; flags running ones. The reason becomes their error. Settled jobs are left alone. */
+  cancel(args: { ids: readonly string[]; reason: string }): Promise<CancelResult[]>;
+  /**
+   * Brings failed, dead and cancelled jobs back to `pending`, due now, with a new budget, error, output and progress
+   * cleared, and takes their keys again; one whose key another job holds by now is left alone.
+   */
+  retry(args: { ids: readonly string[] }): Promise<RetryResult[]>;
+}
+
+/** Where a worker process runs, so that another on the same host can see that it is gone. */
+export interface ProcessIdentity {
+  readonly host: string;
+  readonly bootId: string;
+  readonly pidNamespace: string;
+  readonly pid: number;
+  /** The process's start time as the operating system prints it; a reused pid has another. */
+  readonly processStart: string;
+}
+
+/** One live worker process. */
+export interface WorkerRecord extends ProcessIdentity {
+  readonly id: string;
+  /** Milliseconds until its lease ends, by the store's clock; negative once it has. */
+  readonly leaseLeftMs: number;
+}
+
+/** A row that the table says a worker holds. */
+export interface HeldRow {
+  readonly id: string;
+  readonly claimNo: number;
+  readonly cancelRequested: boolean;
+}
+
+/** The verbs over worker processes and their leases. */
+export interface WorkerVerbs {
+  /** Adds a worker whose lease begins now. */
+  register(args: { workerId: string; leaseMs: number; process: ProcessIdentity }): Promise<void>;
+  /**
+   * Renews the lease, and reads the rows marked as this worker's. `alive: false` says that it was retired by somebody
+   * and has lost all of them; the lease stays ended.
+   */
+  beat(args: { workerId: string; leaseMs: number }): Promise<{ alive: boolean; rows: HeldRow[] }>;
+  /** Reads the workers that are not retired. */
+  list(): Promise<WorkerRecord[]>;
+  /** Ends a worker that holds no rows any more. Does nothing to one that is retired. */
+  retire(args: { workerId: string }): Promise<void>;
+  /**
+   * Under the worker's row lock: checks again that it is not retired and, for `lease`, that its lease has ended; retires
+   * it and gives its rows back. Claimed rows become `pending`; running ones too, one death richer, or `dead_letter` at
+   * `maxDeaths`; `cancel_requested` ones `cancelled`. No attempt is counted. Answers the ids, or null if it was not dead.
+   */
+  rescue(args: {
+    workerId: string;
+    because: "lease" | "gone";
+    maxDeaths: number;
+    death: RunError;
+  }): Promise<string[] | null>;
+}
+
+/** Periodic work; each call does a bounded batch and answers how many rows it moved. */
+export interface SweepVerbs {
+  /** Moves jobs that failed at least `afterMs` ago to `dead_letter`, keeping `failedAt`. */
+  deadLetter(args: { afterMs: number; limit: number }): Promise<number>;
+  /** Deletes `window` keys that have run out. */
+  expiredKeys(args: { limit: number }): Promise<number>;
+}
+
+/** A job that moved; what it says is only a hint, the row is the truth. */
+export interface ChangeHint {
+  readonly id: string;
+  readonly revision: number;
+}
+
+/** What a store tells about changes. `any` says: something moved, look at everything you watch. */
+export interface ChangeListener {
+  onAvailable(queues: readonly string[] | "any"): void;
+  onMoved(hints: readonly ChangeHint[] | "any"): void;
+  /** Whether hints of other processes arrive at present; after a loss, `any` comes before `true`. */
+  onLive(live: boolean): void;
+}
+
+/** The notifying seam. Hints come after commit only, of this process and of others; they may be late, merged or lost. */
+export interface Changes {
+  /** Adds a listener; the answer removes it. The first one opens what is needed to hear other processes. */
+  subscribe(listener: ChangeListener): () => void;
+}
+
+/** What a store can do, declared for the conformance suite and for callers that must not guess. */
+export interface StoreCapabilities {
+  /** Several processes on several hosts may share it. */
+  readonly multiHost: boolean;
+  /** Hints of other processes name what moved; otherwise they say `any`. */
+  readonly namedHints: boolean;
+}
+
+/** Facts about the database behind a store. */
+export interface StoreIdentity {
+  /** Changes whenever known revisions may be void: a restored backup, a failover, a replaced file. */
+  readonly epoch: string;
+  /** A random key made by the first migration; gateways sign with it. */
+  readonly secret: string;
+}
+
+/** The clock that tests move: an offset in milliseconds added to the database's time. */
+export interface StoreClock {
+  offsetMs: number;
+}
+
+/**
+ * The storing seam: everything the engine asks of a database.
+ *
+ * Errors are `ForgeError`s: `UNAVAILABLE` for a database that does not answer or a conflict that outlived its retries,
+ * `BAD_REQUEST` for data it refuses. No driver's text is in a message; the driver's error is the cause.
+ */
+export interface Store {
+  readonly capabilities: StoreCapabilities;
+  readonly jobs: JobVerbs;
+  readonly workers: WorkerVerbs;
+  readonly sweeps: SweepVerbs;
+  readonly changes: Changes;
+  /** Names the database for people, without its password. */
+  readonly address: string;
+  /** Brings the schema up to date. Safe to run twice and by two processes at once. */
+  migrate(): Promise<void>;
+  /** Checks that the schema is up to date, changing nothing. */
+  checkSchema(): Promise<void>;
+  identity(): Promise<StoreIdentity>;
+  /** Asks the database for a sign of life. */
+  ping(): Promise<void>;
+  /** Ends every connection that this store opened; a pool or handle that was passed in stays open. */
+  close(): Promise<void>;
+}
