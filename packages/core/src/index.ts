@@ -1,2 +1,20 @@
+// Defining
+export { defineJob } from "./define.ts";
+export type { IdempotencyOptions, JobDefinition, JobOptions } from "./define.ts";
+export type { ForgeContext, JobContext } from "./context.ts";
+export { Dead, JobAborted, PublicError, Snooze } from "./outcomes.ts";
+export type { AbortCode } from "./outcomes.ts";
+export type { RetryOptions, RetryPolicy } from "./retry-policy.ts";
+export type { Duration } from "./duration.ts";
+
+// Running
+export type { Forge, ForgeOptions, Job, JobListOptions, Jobs, WorkerOptions } from "./forge-types.ts";
+export type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
+export type { Logger } from "./logger.ts";
+
+// Errors
 export { ForgeError } from "./errors.ts";
 export type { ForgeErrorOptions } from "./errors.ts";
+
+// The storing seam
+export type * from "./store.ts";

@@ -271,10 +271,13 @@ export interface ChangeHint {
   readonly revision: number;
 }
 
+/** Where a change was committed: through this very store object, or elsewhere (another process, another handle). */
+export type ChangeOrigin = "own" | "foreign";
+
 /** What a store tells about changes. `any` says: something moved, look at everything you watch. */
 export interface ChangeListener {
   onAvailable(queues: readonly string[] | "any"): void;
-  onMoved(hints: readonly ChangeHint[] | "any"): void;
+  onMoved(hints: readonly ChangeHint[] | "any", origin: ChangeOrigin): void;
   /** Whether hints of other processes arrive at present; after a loss, `any` comes before `true`. */
   onLive(live: boolean): void;
 }

@@ -1,0 +1,37 @@
+import type { JobDefinition } from "./define.ts";
+import type { DispatchOptions } from "./dispatch.ts";
+import type { Logger } from "./logger.ts";
+
+/**
+ * What `createForge({ context })` adds to every handler's `ctx`. Empty here; an application declares its own:
+ * `declare module "@forge-jobs/core" { interface ForgeContext { db: Database } }`.
+ */
+// oxlint-disable-next-line typescript/no-empty-object-type -- filled by declaration merging
+export interface ForgeContext {}
+
+/** What a job's handler gets beside its input. */
+export interface JobContext extends ForgeContext {
+  readonly jobId: string;
+  /** Which run this is, counted from 1 over the job's life; given back and snoozed runs do not count. */
+  readonly attempt: number;
+  /** The attempt after which a failure is final. */
+  readonly maxAttempts: number;
+  readonly isRetry: boolean;
+  readonly isLastAttempt: boolean;
+  /** Writes log lines that carry the job's id, type and attempt. */
+  readonly log: Logger;
+  /** Aborts when the job is cancelled, out of time, or no longer this process's; `signal.reason` is a `JobAborted`. */
+  readonly signal: AbortSignal;
+  /**
+   * Tells watchers how far the job is: `percent` from 0 to 100, clamped, or null for unknown; `message` at most 1 KiB,
+   * cut on a code point, and left as it was where absent. Returns at once and never throws; of several calls in quick
+   * succession the last one is written.
+   */
+  progress(percent: number | null, message?: string): void;
+  /** Restarts the timeout's clock. Rejects with the `JobAborted` once `signal` has aborted. */
+  heartbeat(): Promise<void>;
+  /** Whether somebody asked for this job to be cancelled. */
+  isCancelRequested(): boolean;
+  /** Dispatches another job; see `Forge.dispatch`. */
+  dispatch<Input>(job: JobDefinition<Input, unknown>, input: NoInfer<Input>, options?: DispatchOptions): Promise<string>;
+}

@@ -1,0 +1,133 @@
+import type { StandardSchemaV1 } from "@standard-schema/spec";
+import type { JobContext } from "./context.ts";
+import { type Duration, durationMs } from "./duration.ts";
+import { ForgeError } from "./errors.ts";
+import { refuseUnknownOptions } from "./options.ts";
+import { DEFAULT_RETRY, type RetryOptions, type RetryPolicy, retryPolicy } from "./retry-policy.ts";
+import { PRIORITIES, type KeyHold, type Priority } from "./store.ts";
+
+/** How dispatches of a job with the same key merge into one job. Keys are separate per job name and owner. */
+export interface IdempotencyOptions<Input> {
+  /** Makes the key from the raw input; at most 1,000 characters. */
+  key: (input: Input, about: { owner: string | null }) => string;
+  /** How long the key is held after the job completed. Absent: only while the job is unfinished. */
+  for?: Duration | "forever";
+}
+
+/** What `defineJob` takes. `In` is the raw input, `Parsed` what the handler gets, `Ret` what it returns, `Out` what is stored. */
+export interface JobOptions<In, Parsed, Ret, Out> {
+  /** Any Standard Schema, checked at dispatch against the input as JSON, and parsed again before each run. */
+  input?: StandardSchemaV1<In, Parsed>;
+  /** Any Standard Schema for what the handler returns; a refusal fails the job with `OUTPUT_INVALID`, without retry. */
+  output?: StandardSchemaV1<Ret, Out>;
+  /** The queue that it waits in. Default `"default"`. */
+  queue?: string;
+  /** Default `"normal"`. */
+  priority?: Priority;
+  /** How long one run may take; `ctx.heartbeat()` restarts the clock. Default `"1h"`. */
+  timeout?: Duration;
+  retry?: RetryOptions;
+  /** `true`: merges with an unfinished job of the same input and owner. Default: every dispatch makes a job. */
+  idempotent?: true | IdempotencyOptions<In>;
+  /** `true`: browsers may dispatch and watch it through the gateway; `"watch"`: only watch. Default: neither. */
+  public?: true | "watch";
+  /** The sentence that watchers see for an error that is no `PublicError`. It must not throw; if it does, the default is used. */
+  publicError?: (error: unknown) => string;
+  run(ctx: JobContext, input: Parsed): Ret | Promise<Ret>;
+}
+
+/** A checked job definition, as `defineJob` makes it. `Input` and `Output` exist for types only. */
+export interface JobDefinition<Input = unknown, Output = unknown> {
+  readonly name: string;
+  readonly input: StandardSchemaV1 | null;
+  readonly output: StandardSchemaV1 | null;
+  readonly queue: string;
+  readonly priority: Priority;
+  readonly timeoutMs: number;
+  readonly retry: RetryPolicy;
+  readonly idempotency: { readonly key: ((input: unknown, about: { owner: string | null }) => string) | null; readonly hold: KeyHold } | null;
+  readonly public: boolean | "watch";
+  readonly publicError: ((error: unknown) => string) | null;
+  readonly run: (ctx: JobContext, input: unknown) => unknown;
+  /** Never set; carries the types. */
+  readonly types?: { readonly input: Input; readonly output: Output };
+}
+
+const OPTION_NAMES: readonly (keyof JobOptions<unknown, unknown, unknown, unknown>)[] = [
+  "input", "output", "queue", "priority", "timeout", "retry", "idempotent", "public", "publicError", "run",
+];
+const NAME = /^[A-Za-z][A-Za-z0-9_.:-]{0,99}$/;
+const DEFAULT_TIMEOUT_MS = 60 * 60_000;
+
+/** Checks a job's or queue's name. Throws `BAD_REQUEST`. */
+export function checkName(what: string, name: string): string {
+  if (typeof name !== "string" || !NAME.test(name)) {
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `${what} must begin with a letter and hold at most 100 letters, digits and _ . : -; got ${JSON.stringify(name)}.`,
+    );
+  }
+  return name;
+}
+
+/** Checks a priority. Throws `BAD_REQUEST`. */
+export function checkPriority(priority: Priority): Priority {
+  if (!PRIORITIES.includes(priority)) {
+    throw new ForgeError("BAD_REQUEST", `priority must be one of ${PRIORITIES.join(", ")}; got ${JSON.stringify(priority)}.`);
+  }
+  return priority;
+}
+
+/**
+ * Defines a job: its name, what it takes and returns, and the handler that runs it, at least once, in some worker process.
+ *
+ * Throws `BAD_REQUEST` for a bad or unknown option, before anything is stored.
+ */
+export function defineJob<In = unknown, Parsed = In, Ret = unknown, Out = Ret>(
+  name: string,
+  options: JobOptions<In, Parsed, Ret, Out>,
+): JobDefinition<In, Out> {
+  checkName("A job's name", name);
+  refuseUnknownOptions(`defineJob(${JSON.stringify(name)})`, options, OPTION_NAMES);
+  if (typeof options.run !== "function") {
+    throw new ForgeError("BAD_REQUEST", `defineJob(${JSON.stringify(name)}) needs a function \`run(ctx, input)\`.`);
+  }
+  if (![undefined, true, "watch"].includes(options.public)) {
+    throw new ForgeError("BAD_REQUEST", `public of ${name} must be true or "watch"; got ${JSON.stringify(options.public)}.`);
+  }
+  return {
+    name,
+    input: schemaOf(name, "input", options.input),
+    output: schemaOf(name, "output", options.output),
+    queue: options.queue === undefined ? "default" : checkName(`The queue of ${name}`, options.queue),
+    priority: options.priority === undefined ? "normal" : checkPriority(options.priority),
+    timeoutMs: options.timeout === undefined ? DEFAULT_TIMEOUT_MS : durationMs(options.timeout, `timeout of ${name}`),
+    retry: retryPolicy(options.retry ?? {}, DEFAULT_RETRY),
+    idempotency: idempotencyOf(name, options.idempotent),
+    public: options.public ?? false,
+    publicError: options.publicError ?? null,
+    run: options.run as (ctx: JobContext, input: unknown) => unknown,
+  };
+}
+
+function schemaOf(name: string, what: string, schema: StandardSchemaV1 | undefined): StandardSchemaV1 | null {
+  if (schema === undefined) return null;
+  if (typeof schema?.["~standard"]?.validate !== "function") {
+    throw new ForgeError("BAD_REQUEST", `${what} of ${name} must be a Standard Schema, such as one made by Zod, Valibot or ArkType.`);
+  }
+  return schema;
+}
+
+function idempotencyOf<In>(name: string, option: true | IdempotencyOptions<In> | undefined): JobDefinition["idempotency"] {
+  if (option === undefined) return null;
+  const whileUnfinished: KeyHold = { kind: "job", afterCompletionMs: 0 };
+  if (option === true) return { key: null, hold: whileUnfinished };
+  refuseUnknownOptions(`idempotent of ${name}`, option, ["key", "for"]);
+  if (typeof option.key !== "function") {
+    throw new ForgeError("BAD_REQUEST", `idempotent.key of ${name} must be a function of the input.`);
+  }
+  const key = option.key as (input: unknown, about: { owner: string | null }) => string;
+  if (option.for === undefined) return { key, hold: whileUnfinished };
+  const afterCompletionMs = option.for === "forever" ? null : durationMs(option.for, `idempotent.for of ${name}`);
+  return { key, hold: { kind: "job", afterCompletionMs } };
+}

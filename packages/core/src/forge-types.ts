@@ -1,0 +1,147 @@
+import type { StoredJobStatus } from "@forge-jobs/protocol";
+import type { ForgeContext } from "./context.ts";
+import type { JobDefinition } from "./define.ts";
+import type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
+import type { Duration } from "./duration.ts";
+import type { Logger } from "./logger.ts";
+import type { Changes, JobStateRecord, Priority, Store, StoreIdentity } from "./store.ts";
+
+/** What this process works on. */
+export interface WorkerOptions {
+  /** How many handlers of each queue run at once here. Default `{ default: 10 }`, plus 10 for every queue a job names. */
+  queues?: Record<string, number>;
+  /**
+   * How long this process may be silent before others take its jobs; renewed at a third. A longer lease tolerates longer
+   * pauses, a shorter one resumes sooner after a crash on another host. Default `"30s"`.
+   */
+  lease?: Duration;
+}
+
+/** What `createForge` takes. */
+export interface ForgeOptions {
+  /** From `sqliteStore(…)` or `postgresStore(…)`; `forge.stop()` closes it. */
+  store: Store;
+  /** Every job that this process may dispatch or run. */
+  jobs: readonly JobDefinition[];
+  /** What every handler finds on its `ctx`. */
+  context?: ForgeContext;
+  /** `false`: this process dispatches and watches only. Default: it works too. */
+  worker?: WorkerOptions | false;
+  /** `false`: `start()` only checks that the schema is up to date. Default: it migrates. */
+  migrate?: boolean;
+  /** Where warnings and handlers' lines go. Default: warnings and errors to the console. */
+  logger?: Logger;
+}
+
+/** A job, for people and programs on the server. */
+export interface Job<Input = unknown, Output = unknown> {
+  id: string;
+  type: string;
+  queue: string;
+  priority: Priority;
+  status: StoredJobStatus;
+  input: Input;
+  output: Output | null;
+  /** The full text of the last error. Never send it to a browser. */
+  error: string | null;
+  /** What watchers see of it. */
+  publicError: string | null;
+  progress: number | null;
+  message: string | null;
+  attempts: number;
+  maxAttempts: number;
+  owner: string | null;
+  revision: number;
+  createdAt: Date;
+  scheduledAt: Date;
+  claimedAt: Date | null;
+  startedAt: Date | null;
+  completedAt: Date | null;
+  failedAt: Date | null;
+  cancelRequestedAt: Date | null;
+  cancelledAt: Date | null;
+}
+
+/** Which jobs `jobs.list` answers; absent filters match all. */
+export interface JobListOptions {
+  status?: StoredJobStatus;
+  type?: string;
+  queue?: string;
+  owner?: string;
+  /** `cursor` of the page before. */
+  cursor?: string;
+  /** 1 to 1,000. Default 50. */
+  limit?: number;
+}
+
+/** What can be done with jobs that exist. Every verb throws `BAD_REQUEST` for an id that is no UUID. */
+export interface Jobs {
+  /** Reads one job; null if there is none of that id. */
+  get(id: string): Promise<Job | null>;
+  /** Reads a page of jobs, newest first; `cursor` is null on the last page. */
+  list(options?: JobListOptions): Promise<{ jobs: Job[]; cursor: string | null }>;
+  /**
+   * Resolves with the job once it is `completed`, `failed`, `dead_letter` or `cancelled`.
+   *
+   * Throws `NOT_FOUND` for an unknown id, and the signal's reason when `signal` aborts.
+   */
+  wait(id: string, options?: { signal?: AbortSignal }): Promise<Job>;
+  /**
+   * Cancels a job. One that no handler runs becomes `cancelled` at once; a running one `cancel_requested`, its `signal`
+   * aborts, and it ends as its handler heeds it, 5 s later at the latest. A settled job is left as it is.
+   *
+   * `reason` is what watchers see as its error. Default `"cancelled by user"`. Throws `NOT_FOUND`.
+   */
+  cancel(id: string, options?: { reason?: string }): Promise<void>;
+  /**
+   * Brings a failed, dead or cancelled job back to `pending` with a new budget of runs; `attempts` keeps counting.
+   *
+   * Throws `NOT_FOUND`; `CONFLICT` for a job that is under way or completed; `KEY_HELD` when another job has its key now.
+   */
+  retry(id: string): Promise<void>;
+  /** Reads what the live path shows of jobs; unknown ids are left out. For adapters such as the gateway. */
+  states(ids: readonly string[]): Promise<JobStateRecord[]>;
+}
+
+/** The engine of one process: dispatches, works, and tells of changes. */
+export interface Forge {
+  /** Migrates (or checks), then works. Throws `UNAVAILABLE` naming the database, without its password. */
+  start(): Promise<void>;
+  /**
+   * Takes nothing new, waits for running handlers, aborts their signals with `SHUTDOWN` at `timeout`, gives back what did
+   * not finish, and closes the store. Default `"30s"`. A second call waits for the first.
+   */
+  stop(options?: { timeout?: Duration }): Promise<void>;
+  /**
+   * Inserts a job and answers its id, or the id of the job that holds its idempotency key.
+   *
+   * It runs at least once; with `tx` it exists exactly if that transaction commits. Throws `INVALID_ARGS` for an input that
+   * the schema refuses or JSON cannot hold, `TOO_LARGE` over 1 MiB, `NOT_FOUND` for a job that is not registered here.
+   */
+  dispatch<Input>(job: JobDefinition<Input, unknown>, input: NoInfer<Input>, options?: DispatchOptions): Promise<string>;
+  /**
+   * Inserts many jobs, all or none, in one statement per batch of 1,000, and answers their ids in order.
+   *
+   * All or none holds per batch of 1,000, and for the whole within `tx`. Errors as `dispatch`; the sentence names the index.
+   */
+  dispatchMany<Input>(
+    job: JobDefinition<Input, unknown>,
+    inputs: readonly NoInfer<Input>[],
+    options?: DispatchOptions,
+  ): Promise<string[]>;
+  /** Dispatches by name on behalf of a principal. A repeated `requestId` within 24 h answers the same job. For adapters. */
+  dispatchNamed(
+    name: string,
+    input: unknown,
+    options: { owner: string | null; requestId?: string },
+  ): Promise<DispatchReceipt>;
+  /** The registered definition of that name. */
+  definition(name: string): JobDefinition | undefined;
+  readonly jobs: Jobs;
+  /** Hints about what moved, of this process and of others. */
+  readonly changes: Changes;
+  /** Facts about the database that adapters sign and compare with. */
+  identity(): Promise<StoreIdentity>;
+  /** Asks the database for a sign of life. Throws `UNAVAILABLE`. */
+  ping(): Promise<void>;
+}
