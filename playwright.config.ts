@@ -7,7 +7,7 @@ export default defineConfig({
   testDir: "test/e2e",
   outputDir: join(resultsDir, "playwright"),
   globalSetup: "./test/support/global-pages.ts",
-  reporter: [["list"], ["json", { outputFile: join(resultsDir, "playwright.json") }]],
+  reporter: [["list"], ["./scripts/test-run/playwright-reporter.ts"]],
   forbidOnly: process.env["CI"] !== undefined,
   retries: 0,
   workers: 2,

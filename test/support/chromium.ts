@@ -92,7 +92,7 @@ async function unpack(bin: string, home: string): Promise<void> {
 
 // Reports print how the browser was launched, so it is given no more of the environment than it needs.
 function inherited(): Record<string, string> {
-  const names = ["PATH", "HOME", "TMPDIR", "LANG", "TZ"];
+  const names = ["PATH", "HOME", "TMPDIR", "LANG", "TZ", "FORGE_TEST_RESULTS"];
   return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
 }
 

@@ -42,7 +42,12 @@ export interface Postgres {
 const isRoot = process.getuid?.() === 0;
 const identity: SpawnOptions = isRoot ? { uid: 65_534, gid: 65_534, cwd: "/" } : { cwd: "/" };
 // Messages are read below, so they have to be in English; nothing of the user's PG* variables may leak in.
-const environment = { PATH: process.env["PATH"], LC_ALL: "C", TZ: "UTC" };
+const environment = {
+  PATH: process.env["PATH"],
+  LC_ALL: "C",
+  TZ: "UTC",
+  FORGE_TEST_RESULTS: process.env["FORGE_TEST_RESULTS"],
+};
 
 const readyWithinMs = 30_000;
 
