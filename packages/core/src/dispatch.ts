@@ -1,6 +1,14 @@
-import type { Duration } from "./duration.ts";
-import type { RetryOptions } from "./retry-policy.ts";
-import type { Priority } from "./store.ts";
+import canonicalize from "canonicalize";
+import { createHash } from "node:crypto";
+import { checkName, checkPriority, type JobDefinition } from "./define.ts";
+import { type Duration, durationMs } from "./duration.ts";
+import { ForgeError } from "./errors.ts";
+import { newId } from "./id.ts";
+import { refuseUnknownOptions } from "./options.ts";
+import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry-policy.ts";
+import { describeIssues, parseWith } from "./schema.ts";
+import type { KeyClaim, NewJob, Priority } from "./store.ts";
+import { serialiseInput } from "./values.ts";
 
 /** What one dispatch may say about its job; it overrides the definition. */
 export interface DispatchOptions {
@@ -24,4 +32,117 @@ export interface DispatchOptions {
 export interface DispatchReceipt {
   readonly id: string;
   readonly created: boolean;
+}
+
+/** What a dispatch overrides of the definition, as it is stored with the job. */
+export interface JobOverrides {
+  readonly timeoutMs?: number;
+  readonly retry?: RetryPolicy;
+}
+
+const OPTION_NAMES: readonly (keyof DispatchOptions)[] = [
+  "tx", "runAt", "delay", "priority", "queue", "timeout", "retry", "idempotencyKey", "owner",
+];
+const REQUEST_HOLD_MS = 24 * 60 * 60_000;
+const LONGEST_KEY = 1_000;
+const LATEST_MS = Date.UTC(10_000, 0);
+
+/** All of a new job but what its input decides: the options of one dispatch, checked once for all its inputs. */
+export type JobTemplate = Omit<NewJob, "id" | "input" | "keys"> & { readonly idempotencyKey: string | null };
+
+/** Lays a dispatch's options over the definition. Throws `BAD_REQUEST`. */
+export function jobTemplate(job: JobDefinition, options: DispatchOptions): JobTemplate {
+  refuseUnknownOptions("dispatch", options, OPTION_NAMES);
+  const retry = options.retry === undefined ? null : retryPolicy(options.retry, job.retry);
+  const overrides: JobOverrides = {
+    ...(options.timeout !== undefined && { timeoutMs: durationMs(options.timeout, "timeout") }),
+    ...(retry !== null && { retry }),
+  };
+  return {
+    type: job.name,
+    queue: options.queue === undefined ? job.queue : checkName("queue", options.queue),
+    priority: options.priority === undefined ? job.priority : checkPriority(options.priority),
+    owner: options.owner === undefined ? null : checkText("owner", options.owner),
+    maxAttempts: (retry ?? job.retry).maxAttempts,
+    due: dueOf(options),
+    overrides: Object.keys(overrides).length === 0 ? null : JSON.stringify(overrides),
+    idempotencyKey: options.idempotencyKey === undefined ? null : checkText("idempotencyKey", options.idempotencyKey),
+  };
+}
+
+/**
+ * Makes the row of one job: checks the input as the JSON that will be stored, and works out its keys.
+ *
+ * Throws `INVALID_ARGS` or `TOO_LARGE`; `what` names the input in the sentence.
+ */
+export async function newJob(
+  job: JobDefinition,
+  template: JobTemplate,
+  input: unknown,
+  what: string,
+  requestId?: string,
+): Promise<NewJob> {
+  const json = serialiseInput(input, what);
+  if (job.input !== null) {
+    // The handler will see what JSON brings back, so that is what the schema must accept: a Date has become a string.
+    const result = await parseWith(job.input, input === undefined ? undefined : JSON.parse(json));
+    if ("issues" in result) {
+      throw new ForgeError("INVALID_ARGS", `${what} is not what ${job.name} takes: ${describeIssues(result.issues)}.`, {
+        details: { issues: result.issues },
+      });
+    }
+  }
+  const { idempotencyKey, ...row } = template;
+  return { ...row, id: newId(), input: json, keys: keysOf(job, template, input, json, requestId) };
+}
+
+function keysOf(job: JobDefinition, template: JobTemplate, input: unknown, json: string, requestId: string | undefined): KeyClaim[] {
+  const keys: KeyClaim[] = [];
+  const scope = JSON.stringify([job.name, template.owner]);
+  if (requestId !== undefined) {
+    keys.push({ scope: `request:${scope}`, key: requestId, hold: { kind: "window", ms: REQUEST_HOLD_MS } });
+  }
+  const key = template.idempotencyKey ?? definedKey(job, template.owner, input, json);
+  if (key !== null) {
+    keys.push({ scope: `job:${scope}`, key, hold: job.idempotency?.hold ?? { kind: "job", afterCompletionMs: 0 } });
+  }
+  return keys;
+}
+
+function definedKey(job: JobDefinition, owner: string | null, input: unknown, json: string): string | null {
+  if (job.idempotency === null) return null;
+  if (job.idempotency.key === null) {
+    return createHash("sha256").update(canonicalize(JSON.parse(json)) ?? "null").digest("base64url");
+  }
+  let key: string;
+  try {
+    key = job.idempotency.key(input, { owner });
+  } catch (cause) {
+    throw new ForgeError("INVALID_ARGS", `idempotent.key of ${job.name} threw for this input.`, { cause });
+  }
+  return checkText(`The key that idempotent.key of ${job.name} made`, key);
+}
+
+function dueOf(options: DispatchOptions): NewJob["due"] {
+  if (options.runAt !== undefined && options.delay !== undefined) {
+    throw new ForgeError("BAD_REQUEST", "Pass either runAt or delay, not both.");
+  }
+  if (options.runAt !== undefined) {
+    const atMs = options.runAt instanceof Date ? options.runAt.getTime() : Number.NaN;
+    if (!(atMs >= 0 && atMs < LATEST_MS)) {
+      throw new ForgeError("BAD_REQUEST", `runAt must be a valid Date from 1970 to 9999; got ${String(options.runAt)}.`);
+    }
+    return { atMs };
+  }
+  return { delayMs: options.delay === undefined ? 0 : durationMs(options.delay, "delay") };
+}
+
+function checkText(what: string, text: string): string {
+  if (typeof text !== "string" || text === "" || text.length > LONGEST_KEY || text.includes("\0") || !text.isWellFormed()) {
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `${what} must be text of 1 to ${LONGEST_KEY} characters without NUL; got ${String(JSON.stringify(text)).slice(0, 80)}.`,
+    );
+  }
+  return text;
 }

@@ -8,6 +8,7 @@ export type { RetryOptions, RetryPolicy } from "./retry-policy.ts";
 export type { Duration } from "./duration.ts";
 
 // Running
+export { createForge } from "./forge.ts";
 export type { Forge, ForgeOptions, Job, JobListOptions, Jobs, WorkerOptions } from "./forge-types.ts";
 export type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 export type { Logger } from "./logger.ts";

@@ -1,0 +1,135 @@
+import { checkName, type JobDefinition } from "./define.ts";
+import { type DispatchOptions, type DispatchReceipt, jobTemplate, newJob } from "./dispatch.ts";
+import { durationMs } from "./duration.ts";
+import { ForgeError } from "./errors.ts";
+import type { Forge, ForgeOptions, WorkerOptions } from "./forge-types.ts";
+import { createJobs } from "./jobs.ts";
+import { consoleLogger, type Logger } from "./logger.ts";
+import { periodic } from "./maintenance/periodic.ts";
+import { rescueDead } from "./maintenance/rescue.ts";
+import { sweepEnded } from "./maintenance/sweep.ts";
+import { refuseUnknownOptions } from "./options.ts";
+import type { NewJob } from "./store.ts";
+import { thisProcess } from "./worker/process-identity.ts";
+import { Worker } from "./worker/worker.ts";
+
+const INSERT_BATCH = 1_000;
+const SLOTS = 10;
+const SWEEP_MS = 60_000;
+const OWN_CONTEXT_NAMES = [
+  "jobId", "attempt", "maxAttempts", "isRetry", "isLastAttempt", "log", "signal", "progress", "heartbeat", "isCancelRequested", "dispatch",
+];
+
+/**
+ * Makes the engine of one process. Nothing is opened before `start()` or the first dispatch.
+ *
+ * Throws `BAD_REQUEST` for bad or unknown options, and for two jobs of one name.
+ */
+export function createForge(options: ForgeOptions): Forge {
+  refuseUnknownOptions("createForge", options, ["store", "jobs", "context", "worker", "migrate", "logger"]);
+  const { store } = options;
+  const log: Logger = options.logger ?? consoleLogger;
+  const definitions = definitionsOf(options.jobs);
+  const context = contextOf(options.context ?? {});
+  const work = options.worker === false ? null : workOf(options.worker ?? {}, definitions);
+
+  const insert = async (job: JobDefinition, inputs: readonly unknown[], dispatch: DispatchOptions, requestId?: string): Promise<DispatchReceipt[]> => {
+    if (definitions.get(job?.name) !== job) {
+      throw new ForgeError("NOT_FOUND", `The job ${JSON.stringify(job?.name)} is not registered here; pass it in createForge({ jobs }).`);
+    }
+    const template = jobTemplate(job, dispatch);
+    const rows: NewJob[] = [];
+    for (const [index, input] of inputs.entries()) {
+      rows.push(await newJob(job, template, input, inputs.length === 1 ? "The input" : `The input at index ${index}`, requestId));
+    }
+    const receipts: DispatchReceipt[] = [];
+    for (let from = 0; from < rows.length; from += INSERT_BATCH) {
+      const jobs = rows.slice(from, from + INSERT_BATCH);
+      receipts.push(...(await store.jobs.insert({ jobs, ...(dispatch.tx !== undefined && { tx: dispatch.tx }) })));
+    }
+    return receipts;
+  };
+  const dispatch: Forge["dispatch"] = async (job, input, dispatchOptions = {}) => {
+    const [receipt] = await insert(job, [input], dispatchOptions);
+    return (receipt as DispatchReceipt).id;
+  };
+
+  const worker =
+    work === null ? null : new Worker({ store, definitions, ...work, context, log, random: Math.random, dispatch });
+  const sweeps: (() => Promise<void>)[] = [];
+  let stopping: Promise<void> | null = null;
+
+  const start = async (): Promise<void> => {
+    await (options.migrate === false ? store.checkSchema() : store.migrate());
+    if (worker === null) return;
+    await worker.start();
+    const { lease } = worker;
+    const rescue = { workers: store.workers, self: thisProcess(), mayJudge: () => lease.mayJudge, log };
+    sweeps.push(
+      periodic("rescue", lease.intervalMs, () => rescueDead(rescue), log, Math.random),
+      periodic("dead letters", SWEEP_MS, () => sweepEnded(store.sweeps), log, Math.random),
+    );
+  };
+  const stop = async (timeoutMs: number): Promise<void> => {
+    await Promise.all(sweeps.map((end) => end()));
+    await worker?.stop(timeoutMs);
+    await store.close();
+  };
+
+  return {
+    start,
+    stop: (stopOptions = {}) => {
+      refuseUnknownOptions("stop", stopOptions, ["timeout"]);
+      return (stopping ??= stop(durationMs(stopOptions.timeout ?? "30s", "timeout")));
+    },
+    dispatch,
+    dispatchMany: async (job, inputs, dispatchOptions = {}) => {
+      const receipts = await insert(job, inputs, dispatchOptions);
+      return receipts.map(({ id }) => id);
+    },
+    dispatchNamed: async (name, input, { owner, requestId }) => {
+      const job = definitions.get(name);
+      if (job === undefined) throw new ForgeError("NOT_FOUND", `There is no job ${JSON.stringify(name)}.`);
+      const [receipt] = await insert(job, [input], owner === null ? {} : { owner }, requestId);
+      return receipt as DispatchReceipt;
+    },
+    definition: (name) => definitions.get(name),
+    jobs: createJobs(store, (id) => worker?.cancelled(id)),
+    changes: store.changes,
+    identity: () => store.identity(),
+    ping: () => store.ping(),
+  };
+}
+
+function definitionsOf(jobs: readonly JobDefinition[]): Map<string, JobDefinition> {
+  const definitions = new Map<string, JobDefinition>();
+  for (const job of jobs) {
+    if (typeof job?.run !== "function") throw new ForgeError("BAD_REQUEST", "createForge({ jobs }) takes what defineJob made.");
+    if (definitions.has(job.name)) throw new ForgeError("BAD_REQUEST", `Two jobs are named ${job.name}; names must differ.`);
+    definitions.set(job.name, job);
+  }
+  return definitions;
+}
+
+function contextOf(context: object): object {
+  const taken = OWN_CONTEXT_NAMES.find((name) => Object.hasOwn(context, name));
+  if (taken !== undefined) {
+    throw new ForgeError("BAD_REQUEST", `createForge({ context }) cannot name ${taken}: every handler's ctx has its own. Rename it.`);
+  }
+  return context;
+}
+
+function workOf(options: WorkerOptions, definitions: ReadonlyMap<string, JobDefinition>): { queues: Record<string, number>; leaseMs: number } {
+  refuseUnknownOptions("worker", options, ["queues", "lease"]);
+  const named = ["default", ...[...definitions.values()].map((job) => job.queue)];
+  const queues = options.queues ?? Object.fromEntries(named.map((queue) => [queue, SLOTS]));
+  for (const [queue, slots] of Object.entries(queues)) {
+    checkName("A queue's name", queue);
+    if (!Number.isInteger(slots) || slots < 1 || slots > 10_000) {
+      throw new ForgeError("BAD_REQUEST", `worker.queues.${queue} must be a whole number from 1 to 10,000; got ${String(slots)}.`);
+    }
+  }
+  const leaseMs = durationMs(options.lease ?? "30s", "worker.lease");
+  if (leaseMs < 500) throw new ForgeError("BAD_REQUEST", `worker.lease must be at least "500ms"; got ${JSON.stringify(options.lease)}.`);
+  return { queues, leaseMs };
+}

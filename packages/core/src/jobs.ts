@@ -1,0 +1,100 @@
+import { isSettledJobStatus, JOB_STATUSES, LIMITS } from "@forge-jobs/protocol";
+import { setTimeout as sleep } from "node:timers/promises";
+import { ForgeError } from "./errors.ts";
+import type { Job, JobListOptions, Jobs } from "./forge-types.ts";
+import { checkId } from "./id.ts";
+import { jobOf } from "./job-record.ts";
+import { refuseUnknownOptions } from "./options.ts";
+import type { Store } from "./store.ts";
+import { clipText } from "./values.ts";
+
+const MOST_LISTED = 1_000;
+const USUALLY_LISTED = 50;
+const WAIT_POLL_MS = 1_000;
+
+/** The verbs over jobs that exist; `onCancelled` tells the worker of this process, so that it need not wait for a hint. */
+export function createJobs(store: Store, onCancelled: (id: string) => void): Jobs {
+  const get = async (id: string): Promise<Job | null> => {
+    const [record] = await store.jobs.get({ ids: [checkId(id, "A job's id")] });
+    return record === undefined ? null : jobOf(record);
+  };
+
+  const wait = async (id: string, options: { signal?: AbortSignal } = {}): Promise<Job> => {
+    refuseUnknownOptions("jobs.wait", options, ["signal"]);
+    const jobId = checkId(id, "A job's id");
+    let moved = Promise.withResolvers<void>();
+    const wake = (): void => moved.resolve();
+    const unsubscribe = store.changes.subscribe({
+      onAvailable: () => {},
+      onMoved: (hints) => {
+        if (hints === "any" || hints.some((hint) => hint.id === jobId)) wake();
+      },
+      onLive: () => {},
+    });
+    options.signal?.addEventListener("abort", wake, { once: true });
+    try {
+      for (;;) {
+        options.signal?.throwIfAborted();
+        // Before the read: a change between it and the wait must not be missed.
+        moved = Promise.withResolvers();
+        const job = await get(jobId);
+        if (job === null) throw unknown(jobId);
+        if (isSettledJobStatus(job.status)) return job;
+        const poll = new AbortController();
+        await Promise.race([moved.promise, sleep(WAIT_POLL_MS, undefined, { signal: poll.signal }).catch(() => {})]);
+        poll.abort();
+      }
+    } finally {
+      unsubscribe();
+      options.signal?.removeEventListener("abort", wake);
+    }
+  };
+
+  return {
+    get,
+    wait,
+    list: async (options = {}) => {
+      const query = listQuery(options);
+      // One more than asked tells whether there is another page.
+      const records = await store.jobs.list({ ...query, limit: query.limit + 1 });
+      const jobs = records.slice(0, query.limit).map(jobOf);
+      return { jobs, cursor: records.length > query.limit ? (jobs.at(-1)?.id ?? null) : null };
+    },
+    cancel: async (id, options = {}) => {
+      refuseUnknownOptions("jobs.cancel", options, ["reason"]);
+      const jobId = checkId(id, "A job's id");
+      const reason = clipText(options.reason ?? "cancelled by user", LIMITS.errorBytes);
+      const [result] = await store.jobs.cancel({ ids: [jobId], reason });
+      if (result === "not_found") throw unknown(jobId);
+      if (result !== "settled") onCancelled(jobId);
+    },
+    retry: async (id) => {
+      const jobId = checkId(id, "A job's id");
+      const [result] = await store.jobs.retry({ ids: [jobId] });
+      if (result === "not_found") throw unknown(jobId);
+      if (result === "not_settled") {
+        throw new ForgeError("CONFLICT", `Job ${jobId} is under way or completed; only failed, dead and cancelled jobs can be retried.`);
+      }
+      if (result === "key_held") {
+        throw new ForgeError("KEY_HELD", `Job ${jobId} cannot be retried: another job holds its idempotency key by now. Watch that one, or cancel it first.`);
+      }
+    },
+    states: (ids) => store.jobs.states({ ids: ids.map((id) => checkId(id, "A job's id")) }),
+  };
+}
+
+function listQuery(options: JobListOptions): { limit: number } & Omit<JobListOptions, "limit" | "cursor"> & { before?: string } {
+  refuseUnknownOptions("jobs.list", options, ["status", "type", "queue", "owner", "cursor", "limit"]);
+  const { cursor, limit = USUALLY_LISTED, ...filters } = options;
+  if (!Number.isInteger(limit) || limit < 1 || limit > MOST_LISTED) {
+    throw new ForgeError("BAD_REQUEST", `limit must be a whole number from 1 to ${MOST_LISTED}; got ${String(limit)}.`);
+  }
+  if (filters.status !== undefined && !JOB_STATUSES.includes(filters.status)) {
+    throw new ForgeError("BAD_REQUEST", `status must be one of ${JOB_STATUSES.join(", ")}; got ${JSON.stringify(filters.status)}.`);
+  }
+  return { ...filters, limit, ...(cursor !== undefined && { before: checkId(cursor, "cursor") }) };
+}
+
+function unknown(jobId: string): ForgeError {
+  return new ForgeError("NOT_FOUND", `There is no job ${jobId}.`, { details: { id: jobId } });
+}

@@ -1,0 +1,12 @@
+import type { SweepVerbs } from "../store.ts";
+
+/** How long a failed job waits for a person before it becomes `dead_letter`. */
+export const DEAD_LETTER_AFTER_MS: number = 60 * 60_000;
+
+const BATCH = 1_000;
+
+/** Moves what has been failed for long enough to `dead_letter`, and forgets request keys that have run out. */
+export async function sweepEnded(sweeps: SweepVerbs): Promise<void> {
+  while ((await sweeps.deadLetter({ afterMs: DEAD_LETTER_AFTER_MS, limit: BATCH })) === BATCH);
+  while ((await sweeps.expiredKeys({ limit: BATCH })) === BATCH);
+}

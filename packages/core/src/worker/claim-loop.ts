@@ -1,0 +1,195 @@
+import type { Logger } from "../logger.ts";
+import type { ClaimedJob, JobVerbs } from "../store.ts";
+import { Rate } from "./rate.ts";
+
+/** What a claim loop asks of the worker around it. */
+export interface ClaimHost {
+  readonly jobs: Pick<JobVerbs, "claim" | "nextDue">;
+  readonly log: Logger;
+  readonly random: () => number;
+  readonly now: () => number;
+  /** Under which worker id to claim, or null while this process may not. */
+  workerId(): string | null;
+  /** Whether a handler of this queue may start now, apart from the queue's slots. */
+  mayStart(): boolean;
+  /** Takes note of a claimed job; answers whether it waits in this loop's buffer for a slot. */
+  accept(job: ClaimedJob): boolean;
+  /** Starts the job's handler; the loop's `slotFreed` is called once it gave its slot back. */
+  start(job: ClaimedJob): void;
+}
+
+const LARGEST_CLAIM = 1_000;
+const PREFETCH_SECONDS = 0.1;
+const POLL_CEILING_MS = 1_000;
+const DUE_CHECK_MS = 200;
+const OLDEST_EVERY = 10;
+const LONGEST_PAUSE_MS = 5_000;
+
+/**
+ * Keeps the slots of one queue busy.
+ *
+ * Draining: claims follow each other, one under way at a time, while slots or buffer have room and each comes back full.
+ * Asleep, after a claim that came back short: woken by a hint, by the next job that falls due, or after a second; a slot
+ * that falls free does not wake it. Pausing, after a failed claim: hints are ignored until a jittered wait is over.
+ * Stopped: nothing is claimed or started any more.
+ */
+export class ClaimLoop {
+  readonly #host: ClaimHost;
+  readonly #queue: string;
+  readonly #types: readonly string[];
+  readonly #slots: number;
+  readonly #rate: Rate;
+  #buffer: ClaimedJob[] = [];
+  #taken = 0;
+  #running = 0;
+  #claiming: Promise<void> | null = null;
+  #hinted = false;
+  #asleep = false;
+  #stopped = false;
+  #claims = 0;
+  #failures = 0;
+  #lastDueCheck = -Infinity;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(host: ClaimHost, queue: string, types: readonly string[], slots: number) {
+    this.#host = host;
+    this.#queue = queue;
+    this.#types = types;
+    this.#slots = slots;
+    this.#rate = new Rate(host.now);
+  }
+
+  /** A job may have become available. */
+  wake(): void {
+    if (this.#stopped || this.#failures > 0) return;
+    this.#hinted = true;
+    this.#asleep = false;
+    this.pump();
+  }
+
+  /** This process may claim again: its lease was lost and is back. */
+  resume(): void {
+    this.#failures = 0;
+    this.wake();
+  }
+
+  /** A handler gave its slot back. */
+  slotFreed(): void {
+    this.#running--;
+    this.#rate.add();
+    this.pump();
+  }
+
+  /** Starts what may start, and claims what there is room for. */
+  pump(): void {
+    while (this.#waiting > 0 && this.#running < this.#slots && !this.#stopped && this.#host.mayStart()) {
+      const job = this.#shift();
+      this.#running++;
+      this.#host.start(job);
+    }
+    if (this.#claiming === null && !this.#asleep && !this.#stopped && this.#failures === 0 && this.#room() > 0) this.#claim();
+  }
+
+  /** Takes a job out of the buffer: it was cancelled or is no longer this process's. */
+  drop(jobId: string): void {
+    const at = this.#buffer.findIndex((job, index) => index >= this.#taken && job.id === jobId);
+    if (at >= 0) this.#buffer.splice(at, 1);
+  }
+
+  /** Empties the buffer and answers what was in it. */
+  takeBuffered(): ClaimedJob[] {
+    const jobs = this.#buffer.slice(this.#taken);
+    this.#buffer = [];
+    this.#taken = 0;
+    return jobs;
+  }
+
+  /** Claims and starts nothing any more. */
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** Resolves once no claim is under way; what it brought was handed to the host. */
+  async idle(): Promise<void> {
+    await this.#claiming;
+  }
+
+  get #waiting(): number {
+    return this.#buffer.length - this.#taken;
+  }
+
+  #shift(): ClaimedJob {
+    const job = this.#buffer[this.#taken++] as ClaimedJob;
+    if (this.#taken === this.#buffer.length) this.takeBuffered();
+    return job;
+  }
+
+  /** Free slots, plus what the present rate finishes in 100 ms, less what waits; 0 while the buffer is more than half full. */
+  #room(): number {
+    const prefetch = Math.floor(this.#rate.perSecond() * PREFETCH_SECONDS);
+    const free = this.#slots - this.#running;
+    if (this.#waiting > free + prefetch / 2) return 0;
+    return Math.min(Math.max(free + prefetch - this.#waiting, 0), LARGEST_CLAIM);
+  }
+
+  #claim(): void {
+    const workerId = this.#host.workerId();
+    if (workerId === null) return;
+    clearTimeout(this.#timer);
+    this.#claiming = this.#claimAs(workerId);
+  }
+
+  async #claimAs(workerId: string): Promise<void> {
+    this.#hinted = false;
+    const limit = this.#room();
+    try {
+      const jobs = await this.#host.jobs.claim({
+        workerId,
+        queue: this.#queue,
+        types: this.#types,
+        limit,
+        oldestFirst: ++this.#claims % OLDEST_EVERY === 0,
+      });
+      for (const job of jobs) if (this.#host.accept(job)) this.#buffer.push(job);
+      this.#failures = 0;
+      if (jobs.length < limit && !this.#hinted) this.#sleep();
+    } catch (cause) {
+      this.#pause(cause);
+    }
+    this.#claiming = null;
+    this.pump();
+  }
+
+  #sleep(): void {
+    this.#asleep = true;
+    if (this.#stopped) return;
+    // A due time is asked for at most every 200 ms: a stream of single jobs would otherwise pay a second query each.
+    const wait = Math.max(0, this.#lastDueCheck + DUE_CHECK_MS - this.#host.now());
+    this.#timer = setTimeout(() => void this.#sleepUntilDue(), wait);
+  }
+
+  async #sleepUntilDue(): Promise<void> {
+    this.#lastDueCheck = this.#host.now();
+    let due: number | null = null;
+    try {
+      due = await this.#host.jobs.nextDue({ queue: this.#queue, types: this.#types });
+    } catch {
+      // The claim after the ceiling meets the same trouble, and reports it.
+    }
+    if (!this.#asleep || this.#stopped) return;
+    this.#timer = setTimeout(() => this.wake(), Math.min(due ?? POLL_CEILING_MS, POLL_CEILING_MS));
+  }
+
+  #pause(cause: unknown): void {
+    if (this.#failures++ === 0) {
+      this.#host.log.warn("Cannot claim jobs; trying on", { queue: this.#queue, cause });
+    }
+    if (this.#stopped) return;
+    const wait = Math.min(50 * 2 ** this.#failures, LONGEST_PAUSE_MS) * (0.5 + this.#host.random());
+    this.#timer = setTimeout(() => {
+      this.#asleep = false;
+      this.#claim();
+    }, wait);
+  }
+}

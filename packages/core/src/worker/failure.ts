@@ -1,0 +1,49 @@
+import { LIMITS } from "@forge-jobs/protocol";
+import { inspect } from "node:util";
+import type { JobDefinition } from "../define.ts";
+import { PublicError } from "../outcomes.ts";
+import type { RunError } from "../store.ts";
+import { clipText } from "../values.ts";
+
+const FULL_TEXT_BYTES = 16 * 1024;
+const SHORT_ID = 8;
+
+/** What a thrown value becomes: the full text for operators, and the sentence that watchers see. Never throws. */
+export function runError(job: JobDefinition, jobId: string, thrown: unknown): RunError {
+  return {
+    error: clipText(fullText(thrown), FULL_TEXT_BYTES),
+    publicError: clipText(publicSentence(job, jobId, thrown), LIMITS.errorBytes),
+  };
+}
+
+/** What watchers see of an error that says nothing public; the id's end lets an operator find the job. */
+export function plainPublicError(jobId: string): string {
+  return `The job failed (…${jobId.slice(-SHORT_ID)})`;
+}
+
+function publicSentence(job: JobDefinition, jobId: string, thrown: unknown): string {
+  const said = publicCause(thrown);
+  if (said !== null) return said.message;
+  if (job.publicError !== null) {
+    try {
+      const sentence: unknown = job.publicError(thrown);
+      if (typeof sentence === "string" && sentence !== "") return sentence;
+    } catch {
+      // A broken publicError must not leak the error that it was asked about.
+    }
+  }
+  return plainPublicError(jobId);
+}
+
+function publicCause(thrown: unknown): PublicError | null {
+  if (thrown instanceof PublicError) return thrown;
+  return thrown instanceof Error && thrown.cause instanceof PublicError ? thrown.cause : null;
+}
+
+function fullText(thrown: unknown): string {
+  try {
+    return inspect(thrown, { depth: 3 });
+  } catch {
+    return "A value was thrown that cannot be shown.";
+  }
+}

@@ -1,0 +1,49 @@
+import { readFileSync, readlinkSync } from "node:fs";
+import { hostname } from "node:os";
+import type { ProcessIdentity } from "../store.ts";
+
+/** Where this process runs. Outside Linux the parts that the system does not tell are empty. */
+export function thisProcess(): ProcessIdentity {
+  return {
+    host: hostname(),
+    bootId: tryRead(() => readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim()),
+    pidNamespace: tryRead(() => readlinkSync("/proc/self/ns/pid")),
+    pid: process.pid,
+    processStart: processStart(process.pid),
+  };
+}
+
+/**
+ * Whether `other` certainly does not run any more: it ran on this very host, boot and pid namespace, and its pid is free
+ * or belongs to a process with another start time. A false answer says nothing.
+ */
+export function isGone(other: ProcessIdentity, self: ProcessIdentity): boolean {
+  const sameHost = other.host === self.host && other.bootId === self.bootId && other.pidNamespace === self.pidNamespace;
+  if (!sameHost) return false;
+  if (other.processStart !== "" && processStart(other.pid) !== other.processStart) return true;
+  return !isRunning(other.pid);
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/** Field 22 of /proc/<pid>/stat, counted after the command's name, which may hold spaces; a zombie counts as gone. */
+function processStart(pid: number): string {
+  const stat = tryRead(() => readFileSync(`/proc/${pid}/stat`, "utf8"));
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return fields[0] === "Z" || fields[0] === "X" ? "" : (fields[19] ?? "");
+}
+
+function tryRead(read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return "";
+  }
+}

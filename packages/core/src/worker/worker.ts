@@ -1,0 +1,287 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { ForgeContext } from "../context.ts";
+import type { JobDefinition } from "../define.ts";
+import type { Forge } from "../forge-types.ts";
+import type { Logger } from "../logger.ts";
+import type { AbortCode } from "../outcomes.ts";
+import type { ClaimedJob, HeldRow, Store } from "../store.ts";
+import { CancelWatch } from "./cancel-watch.ts";
+import { ClaimLoop } from "./claim-loop.ts";
+import { Flusher } from "./flusher.ts";
+import { Lease } from "./lease.ts";
+import { thisProcess } from "./process-identity.ts";
+import { Run, type RunHost } from "./run.ts";
+
+/** What a worker is made of. */
+export interface WorkerDeps {
+  readonly store: Store;
+  readonly definitions: ReadonlyMap<string, JobDefinition>;
+  /** Handlers at once, by queue. */
+  readonly queues: Readonly<Record<string, number>>;
+  readonly leaseMs: number;
+  readonly context: ForgeContext;
+  readonly log: Logger;
+  readonly random: () => number;
+  readonly dispatch: Forge["dispatch"];
+}
+
+/** A job that this process claimed and has not yet let go; `run` is null while it waits for a slot. */
+interface Holding {
+  readonly job: ClaimedJob;
+  run: Run | null;
+}
+
+// One death may be a deploy; a job that two workers died of runs alone among its kind, so that the third death tells.
+const SUSPECT_DEATHS = 2;
+
+const LAST_WRITES_MS = 10_000;
+
+/** Whether `work` ended within `ms`. */
+async function within(work: Promise<void>, ms: number): Promise<boolean> {
+  const over = new AbortController();
+  const limit = sleep(ms, false, { signal: over.signal }).catch(() => false);
+  const done = await Promise.race([work.then(() => true), limit]);
+  over.abort();
+  return done;
+}
+
+/**
+ * The part of a process that runs jobs: a claim loop a queue, one flusher, one lease.
+ *
+ * Working: after `start`, while the lease is in force. Lost: signals have aborted and nothing starts until the lease is
+ * back; outcomes are still offered, and the fence decides. Stopping: nothing new starts; handlers end, or are aborted at
+ * the deadline and their jobs given back.
+ */
+export class Worker {
+  readonly lease: Lease;
+  readonly #deps: WorkerDeps;
+  readonly #flusher: Flusher;
+  readonly #cancelWatch: CancelWatch;
+  readonly #runHost: RunHost;
+  readonly #loops = new Map<string, ClaimLoop>();
+  readonly #held = new Map<string, Holding>();
+  readonly #zombies = new Map<string, number>();
+  readonly #suspects: ClaimedJob[] = [];
+  #suspectRunning: Run | null = null;
+  #strayRows = new Map<string, number>();
+  #running = 0;
+  #stopping = false;
+  #quiet: (() => void) | null = null;
+  #unsubscribe: () => void = () => {};
+
+  constructor(deps: WorkerDeps) {
+    this.#deps = deps;
+    const { log, random, store } = deps;
+    this.#flusher = new Flusher({ jobs: store.jobs, log, random, onRoom: () => this.#pumpAll() });
+    this.#cancelWatch = new CancelWatch(store.jobs, () => this.#runningIds(), (id) => this.cancelled(id));
+    this.lease = new Lease(
+      {
+        workers: store.workers,
+        log,
+        now: () => performance.now(),
+        held: () => this.#heldClaims(),
+        onLost: () => this.#onLeaseLost(),
+        onRenewed: () => {
+          for (const loop of this.#loops.values()) loop.resume();
+        },
+        onRows: (rows, heldBefore) => this.#reconcile(rows, heldBefore),
+      },
+      deps.leaseMs,
+      thisProcess(),
+    );
+    this.#runHost = {
+      log,
+      random,
+      context: deps.context,
+      dispatch: deps.dispatch,
+      push: (update, source) => this.#flusher.push(update, source),
+      mayAbandon: ({ job }) => (this.#zombies.get(job.queue) ?? 0) < (deps.queues[job.queue] ?? 0),
+      freeSlot: (run, zombie) => this.#onSlotFree(run, zombie),
+      zombieEnded: ({ job }) => this.#countZombie(job.queue, -1),
+      release: ({ job }) => this.#letGo(job),
+    };
+    for (const [queue, slots] of Object.entries(deps.queues)) this.#loops.set(queue, this.#makeLoop(queue, slots));
+  }
+
+  /** Takes its lease and begins to claim. Throws what the store throws. */
+  async start(): Promise<void> {
+    this.#unsubscribe = this.#deps.store.changes.subscribe({
+      onAvailable: (queues) => {
+        for (const queue of queues === "any" ? this.#loops.keys() : queues) this.#loops.get(queue)?.wake();
+      },
+      onMoved: (hints, origin) => {
+        if (origin === "foreign") this.#cancelWatch.onMoved(hints);
+      },
+      onLive: () => {},
+    });
+    await this.lease.start();
+  }
+
+  /** Stops as the class comment says; resolves once everything that jobs had to say is written. */
+  async stop(timeoutMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#unsubscribe();
+    this.#cancelWatch.stop();
+    for (const loop of this.#loops.values()) {
+      loop.stop();
+      for (const job of loop.takeBuffered()) this.#giveBack(job);
+    }
+    for (const job of this.#suspects.splice(0)) this.#giveBack(job);
+    if (this.#running > 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      this.#quiet = resolve;
+      const deadline = setTimeout(() => this.#abortAll("SHUTDOWN"), timeoutMs);
+      await promise;
+      clearTimeout(deadline);
+    }
+    const last = this.#lastWrites();
+    if (!(await within(last, LAST_WRITES_MS))) {
+      this.#flusher.abandon();
+      this.#deps.log.error("The database does not answer; what the last jobs reported is lost, and they will run again");
+    }
+  }
+
+  async #lastWrites(): Promise<void> {
+    await Promise.all([...this.#loops.values()].map((loop) => loop.idle()));
+    await this.#flusher.settled();
+    await this.lease.stop().catch((cause: unknown) => this.#deps.log.warn("This worker's row could not be ended", { cause }));
+  }
+
+  /** Somebody cancelled this job; where it runs or waits here, it learns so at once. */
+  cancelled(id: string): void {
+    const holding = this.#held.get(id);
+    if (holding?.run) holding.run.abort("CANCELLED");
+    else if (holding) this.#drop(holding.job);
+  }
+
+  #makeLoop(queue: string, slots: number): ClaimLoop {
+    const { store, log, random, definitions } = this.#deps;
+    const host = {
+      jobs: store.jobs,
+      log,
+      random,
+      now: () => performance.now(),
+      workerId: () => (this.#stopping ? null : this.lease.workerId),
+      mayStart: () => this.#flusher.hasRoom && this.lease.workerId !== null,
+      accept: (job: ClaimedJob) => this.#accept(job),
+      start: (job: ClaimedJob) => void this.#start(job),
+    };
+    return new ClaimLoop(host, queue, [...definitions.keys()], slots);
+  }
+
+  /** Takes in a claimed job; answers whether it waits for a slot of its loop. */
+  #accept(job: ClaimedJob): boolean {
+    this.#held.set(job.id, { job, run: null });
+    if (this.#stopping) {
+      this.#giveBack(job);
+      return false;
+    }
+    if (job.deaths < SUSPECT_DEATHS) return true;
+    this.#suspects.push(job);
+    this.#startSuspect();
+    return false;
+  }
+
+  #start(job: ClaimedJob): Run {
+    this.#running++;
+    const run = new Run(job, this.#deps.definitions.get(job.type) as JobDefinition, this.#runHost);
+    this.#held.set(job.id, { job, run });
+    void run.start();
+    return run;
+  }
+
+  /** Suspects run beside the slots, one at a time. */
+  #startSuspect(): void {
+    if (this.#suspectRunning !== null) return;
+    const job = this.#suspects.shift();
+    if (job === undefined) return;
+    this.#deps.log.warn("Running a job alone among its like: two workers died while they ran it", { jobId: job.id, jobType: job.type });
+    this.#suspectRunning = this.#start(job);
+  }
+
+  #onSlotFree(run: Run, zombie: boolean): void {
+    this.#running--;
+    if (zombie) this.#countZombie(run.job.queue, 1);
+    if (run === this.#suspectRunning) {
+      this.#suspectRunning = null;
+      this.#startSuspect();
+    } else {
+      this.#loops.get(run.job.queue)?.slotFreed();
+    }
+    if (this.#running === 0) this.#quiet?.();
+  }
+
+  #countZombie(queue: string, by: 1 | -1): void {
+    this.#zombies.set(queue, (this.#zombies.get(queue) ?? 0) + by);
+  }
+
+  #letGo(job: ClaimedJob): void {
+    // A later claim of the same job may already stand here.
+    if (this.#held.get(job.id)?.job.claimNo === job.claimNo) this.#held.delete(job.id);
+  }
+
+  /** A job that waits for a slot is no longer this process's. */
+  #drop(job: ClaimedJob): void {
+    this.#loops.get(job.queue)?.drop(job.id);
+    const at = this.#suspects.indexOf(job);
+    if (at >= 0) this.#suspects.splice(at, 1);
+    this.#letGo(job);
+  }
+
+  #giveBack(job: { id: string; claimNo: number }): void {
+    const update = { id: job.id, claimNo: job.claimNo, started: false, progress: undefined, message: undefined };
+    this.#flusher.push(
+      { ...update, outcome: { kind: "given_back", delayMs: 0 } },
+      { onResult: () => this.#held.delete(job.id), onRefused: () => null },
+    );
+  }
+
+  #abortAll(code: AbortCode): void {
+    for (const { run } of this.#held.values()) run?.abort(code);
+  }
+
+  #onLeaseLost(): void {
+    this.#deps.log.warn("This worker's lease is over; its handlers are told to stop", { running: this.#running });
+    this.#abortAll("LEASE_LOST");
+    for (const { job, run } of [...this.#held.values()]) if (run === null) this.#drop(job);
+    this.#strayRows.clear();
+  }
+
+  #pumpAll(): void {
+    for (const loop of this.#loops.values()) loop.pump();
+  }
+
+  *#runningIds(): Iterable<string> {
+    for (const [id, { run }] of this.#held) if (run !== null && !run.settled) yield id;
+  }
+
+  /** What the table must show as this worker's; an outcome under way may have taken its row already. */
+  #heldClaims(): Map<string, number> {
+    const claims = new Map<string, number>();
+    for (const [id, { job, run }] of this.#held) if (run?.settled !== true) claims.set(id, job.claimNo);
+    return claims;
+  }
+
+  /**
+   * Compares the table with memory. Rows marked as this worker's that memory has not known for a whole beat are those of
+   * a claim whose answer was lost: they go back. What memory holds and the table does not belongs to somebody else now.
+   */
+  #reconcile(rows: readonly HeldRow[], heldBefore: ReadonlyMap<string, number>): void {
+    const inTable = new Map(rows.map((row) => [row.id, row]));
+    for (const [id, claimNo] of heldBefore) {
+      const holding = this.#held.get(id);
+      if (holding?.job.claimNo !== claimNo || inTable.get(id)?.claimNo === claimNo) continue;
+      if (holding.run === null) this.#drop(holding.job);
+      else if (!holding.run.settled) holding.run.abort("LEASE_LOST");
+    }
+    const strays = new Map<string, number>();
+    for (const { id, claimNo, cancelRequested } of rows) {
+      const known = this.#held.get(id)?.job.claimNo === claimNo;
+      if (known && cancelRequested) this.cancelled(id);
+      if (known) continue;
+      if (this.#strayRows.get(id) === claimNo) this.#giveBack({ id, claimNo });
+      else strays.set(id, claimNo);
+    }
+    this.#strayRows = strays;
+  }
+}
