@@ -121,8 +121,9 @@ export class Lease {
     if (sentAt - this.#renewedAt > this.#leaseMs) this.#unbrokenSince = sentAt;
     this.#renewedAt = sentAt;
     clearTimeout(this.#expiry);
+    if (this.#stopped) return;
     this.#expiry = setTimeout(() => this.#lose(), Math.max(0, sentAt + this.#leaseMs - this.#host.now()));
-    if (this.#inForce || this.#stopped) return;
+    if (this.#inForce) return;
     this.#inForce = true;
     this.#host.onRenewed();
   }

@@ -1,1 +1,0 @@
-import "@forge-jobs/protocol/src/x.ts"; import "@forge-jobs/core/sqlite"; import "@forge-jobs/core/sqlite/x.ts"; import "@forge-jobs/core"; import "../../protocol/src/index.ts"; import "./sqlite/index.ts";
