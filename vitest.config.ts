@@ -10,7 +10,10 @@ interface ProjectOptions {
 }
 
 // Packages name their sources first in `exports`, so tests run without a build.
-function node(name: string, { include, exclude = [], postgres = false }: ProjectOptions): TestProjectInlineConfiguration {
+function node(
+  name: string,
+  { include, exclude = [], postgres = false }: ProjectOptions,
+): TestProjectInlineConfiguration {
   return {
     ssr: { resolve: { conditions: ["source", ...defaultServerConditions] } },
     test: {

@@ -28,11 +28,9 @@ export async function findChromium(): Promise<ChromiumLaunch> {
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
     "C:\\Program Files\\Google\\Chrome\\Application\\chrome.exe",
-    ...(process.env["PATH"] ?? "").split(delimiter).flatMap((folder) => [
-      join(folder, "chromium"),
-      join(folder, "chromium-browser"),
-      join(folder, "google-chrome"),
-    ]),
+    ...(process.env["PATH"] ?? "")
+      .split(delimiter)
+      .flatMap((folder) => [join(folder, "chromium"), join(folder, "chromium-browser"), join(folder, "google-chrome")]),
   ];
   const executablePath = candidates.find((candidate) => candidate !== "" && existsSync(candidate));
   if (executablePath !== undefined) return { executablePath };
@@ -73,7 +71,8 @@ async function unpack(bin: string, home: string): Promise<void> {
   const staging = await mkdtemp(join(cache, "chromium-unpacking-"));
   try {
     // The package unpacks into the temporary folder, which the environment names for a whole process: hence another.
-    const script = 'import { inflate } from "@sparticuz/chromium"; await Promise.all(process.argv.slice(1).map(inflate));';
+    const script =
+      'import { inflate } from "@sparticuz/chromium"; await Promise.all(process.argv.slice(1).map(inflate));';
     const archives = ["chromium.br", "fonts.tar.br", "swiftshader.tar.br", "al2023.tar.br"];
     await promisify(execFile)(
       process.execPath,
@@ -93,7 +92,9 @@ async function unpack(bin: string, home: string): Promise<void> {
 // Reports print how the browser was launched, so it is given no more of the environment than it needs.
 function inherited(): Record<string, string> {
   const names = ["PATH", "HOME", "TMPDIR", "LANG", "TZ", "FORGE_TEST_RESULTS"];
-  return Object.fromEntries(names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+  return Object.fromEntries(
+    names.flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])),
+  );
 }
 
 // The package's own file names folders of another machine. Only the font beside this file counts, so that pages

@@ -21,8 +21,7 @@ export async function createDatabase(serverUrl: string, { template }: CreateData
   await run(serverUrl, `CREATE DATABASE ${pg.escapeIdentifier(name)} TEMPLATE ${pg.escapeIdentifier(source)}`);
   const url = new URL(serverUrl);
   url.pathname = `/${name}`;
-  const drop = (): Promise<void> =>
-    run(serverUrl, `DROP DATABASE IF EXISTS ${pg.escapeIdentifier(name)} WITH (FORCE)`);
+  const drop = (): Promise<void> => run(serverUrl, `DROP DATABASE IF EXISTS ${pg.escapeIdentifier(name)} WITH (FORCE)`);
   return { name, url: url.href, drop, [Symbol.asyncDispose]: drop };
 }
 

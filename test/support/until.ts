@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { inspect } from "node:util";
 
 export interface UntilOptions {
   /** What is awaited, as the end of the sentence "Waited 5000 ms for …". */
@@ -32,7 +33,7 @@ export async function until<T>(
       lastError = error;
     }
     if (performance.now() >= deadline) {
-      const seen = lastError === undefined ? `last seen: ${String(lastValue)}` : `last error: ${String(lastError)}`;
+      const seen = lastError === undefined ? `last seen: ${inspect(lastValue)}` : `last error: ${inspect(lastError)}`;
       throw new Error(`Waited ${within} ms for ${what} (${seen})`, { cause: lastError });
     }
     await sleep(every);
