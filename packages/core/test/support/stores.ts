@@ -1,0 +1,70 @@
+import type { Store } from "@forge-jobs/core";
+import { postgresStore } from "@forge-jobs/core/postgres";
+import { sqliteStore } from "@forge-jobs/core/sqlite";
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import pg from "pg";
+import { createDatabase } from "../../../../test/support/database.ts";
+import { tempDir } from "../../../../test/support/temp-dir.ts";
+
+/** A database that several processes can open, by what they must be told of it. */
+export type Address = { readonly sqlite: string } | { readonly postgres: string };
+
+/** A fresh database, with what a test needs to look at it from outside the engine. */
+export interface TestDatabase {
+  readonly address: Address;
+  /** Runs SQL of the database's own dialect and answers its rows. */
+  query(sql: string): Promise<Record<string, unknown>[]>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export function openStore(address: Address): Store {
+  return "sqlite" in address ? sqliteStore(address.sqlite) : postgresStore(address.postgres);
+}
+
+export async function sqliteDatabase(): Promise<TestDatabase> {
+  const dir = await tempDir();
+  const file = join(dir.path, "forge.db");
+  return {
+    address: { sqlite: file },
+    query: async (sql) => {
+      const db = new DatabaseSync(file, { timeout: 5_000 });
+      try {
+        return db.prepare(sql).all();
+      } finally {
+        db.close();
+      }
+    },
+    [Symbol.asyncDispose]: () => dir.remove(),
+  };
+}
+
+export async function postgresDatabase(serverUrl: string): Promise<TestDatabase> {
+  const database = await createDatabase(serverUrl);
+  return {
+    address: { postgres: database.url },
+    query: async (sql) => {
+      const client = new pg.Client({ connectionString: database.url });
+      client.on("error", () => {});
+      await client.connect();
+      try {
+        return (await client.query<Record<string, unknown>>(sql)).rows;
+      } finally {
+        await client.end();
+      }
+    },
+    [Symbol.asyncDispose]: database.drop,
+  };
+}
+
+const SQLITE_TRIGGER = `CREATE TRIGGER count_settles AFTER INSERT ON forge_ended
+  BEGIN INSERT INTO test_settles (job_id, status) VALUES (NEW.id, NEW.status); END`;
+const POSTGRES_TRIGGER = `CREATE FUNCTION count_settle() RETURNS trigger LANGUAGE plpgsql AS
+  $$ BEGIN INSERT INTO test_settles (job_id, status) VALUES (NEW.id::text, NEW.status); RETURN NULL; END $$;
+  CREATE TRIGGER count_settles AFTER INSERT ON forge_ended FOR EACH ROW EXECUTE FUNCTION count_settle()`;
+
+/** Records every move of a row into the ended table, inside the transaction that moves it. */
+export async function countSettles(database: TestDatabase): Promise<void> {
+  await database.query("CREATE TABLE test_settles (job_id text NOT NULL, status text NOT NULL)");
+  await database.query("sqlite" in database.address ? SQLITE_TRIGGER : POSTGRES_TRIGGER);
+}

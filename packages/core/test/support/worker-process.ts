@@ -1,0 +1,27 @@
+// A worker process for tests that kill it. Its argument is the JSON of WorkerSettings.
+import { createForge, defineJob, type Duration } from "@forge-jobs/core";
+import { appendFileSync } from "node:fs";
+import { setTimeout as sleep } from "node:timers/promises";
+import type { WorkerSettings } from "./processes.ts";
+import { openStore } from "./stores.ts";
+
+const settings = JSON.parse(process.argv[2] ?? "") as WorkerSettings;
+
+const work = defineJob("work", {
+  run: async (ctx) => {
+    // Outside the database, and before the work: a run that is killed half way has had its effect.
+    appendFileSync(settings.effects, `${ctx.jobId}\n`);
+    ctx.progress(50);
+    await sleep(settings.workMs);
+  },
+});
+
+const forge = createForge({
+  store: openStore(settings.address),
+  jobs: [work],
+  worker: { queues: { default: settings.slots }, lease: settings.lease as Duration },
+  logger: { debug() {}, info() {}, warn() {}, error: (message, fields) => console.error(message, fields) },
+});
+process.on("SIGTERM", () => void forge.stop({ timeout: "5s" }).then(() => process.exit()));
+await forge.start();
+process.send?.("ready");
