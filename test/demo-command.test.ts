@@ -55,7 +55,7 @@ test(
           },
           { what: `${path} to answer 200`, within: 10 * minutes, every: 250 },
         );
-        expect(page, output).toMatch(/<script type="module"[^>]* src="/);
+        expect(page).toMatch(/<script type="module"[^>]* src="/);
       }
       expect(output).toContain(`http://localhost:${port}/svelte/`);
       expect(output).toContain(`http://localhost:${port}/react/`);
@@ -69,7 +69,7 @@ test(
       await exited;
     }
     expect(await markedProcesses(mark)).toEqual(new Map());
-    await expect(fetch(`http://localhost:${port}/`)).rejects.toThrow();
+    await expect(fetch(`http://localhost:${port}/`)).rejects.toThrow("fetch failed");
   },
 );
 

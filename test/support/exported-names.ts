@@ -41,7 +41,7 @@ function parse(file: string): Module {
   const source = readFileSync(file, "utf8");
   const { program, comments, errors } = parseSync(file, source);
   if (errors.length > 0) throw new Error(`${file} cannot be parsed: ${errors[0]?.message}`);
-  return { source, comments, body: program.body as Statement[] };
+  return { source, comments, body: program.body };
 }
 
 function declared(module: Module, file: string, statement: Statement): ExportedName[] {

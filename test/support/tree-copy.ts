@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { cp } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { root } from "./workspace.ts";
 
@@ -23,24 +23,19 @@ export async function freshEnvironment(home: string): Promise<NodeJS.ProcessEnv>
     /^(p?npm_.*|PNPM_.*|NODE|NODE_PATH|NODE_OPTIONS|NODE_ENV|INIT_CWD|PORT|DATABASE_URL|FORGE_(?!TEST_).*|VITEST.*)$/i;
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !added.test(name)));
   const path = (env["PATH"] ?? "").split(":").filter((folder) => !folder.includes("node_modules"));
-  const npm = await npmSettings();
-  return { ...env, ...npm, HOME: home, PATH: path.join(":") };
+  return { ...env, ...(await npmSettings()), HOME: home, PATH: path.join(":") };
 }
 
 async function npmSettings(): Promise<NodeJS.ProcessEnv> {
-  const ask = async (...args: string[]): Promise<string> => {
-    const { stdout } = await promisify(execFile)("npx", ["-y", "pnpm@12", ...args], { cwd: root });
-    return stdout.trim();
-  };
-  const store = await ask("store", "path");
-  const { stdout } = await promisify(execFile)("npm", ["config", "get", "cache", "userconfig", "--json"], {
-    cwd: root,
-  });
-  const { cache, userconfig } = JSON.parse(stdout) as { cache: string; userconfig: string };
   return {
-    npm_config_cache: cache,
-    npm_config_userconfig: userconfig,
+    npm_config_cache: await ask("npm", "config", "get", "cache"),
+    npm_config_userconfig: await ask("npm", "config", "get", "userconfig"),
     // pnpm adds the version of the store's layout by itself.
-    pnpm_config_store_dir: join(store, ".."),
+    pnpm_config_store_dir: dirname(await ask("npx", "-y", "pnpm@12", "store", "path")),
   };
+}
+
+async function ask(command: string, ...args: string[]): Promise<string> {
+  const { stdout } = await promisify(execFile)(command, args, { cwd: root });
+  return stdout.trim();
 }
