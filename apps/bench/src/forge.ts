@@ -1,0 +1,90 @@
+import { createForge, defineJob, type Forge, type Store } from "@forge-jobs/core";
+import { postgresStore } from "@forge-jobs/core/postgres";
+import { sqliteStore } from "@forge-jobs/core/sqlite";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { createDatabase } from "../../../test/support/database.ts";
+import type { Contender, Session } from "./contender.ts";
+import { POOL_SIZE } from "./settings.ts";
+
+/** Forge on PostgreSQL, over a pool of the size that its peers get. */
+export function forgeOnPostgres(serverUrl: string): Contender {
+  return {
+    name: "forge (PostgreSQL)",
+    open: async () => {
+      const database = await createDatabase(serverUrl);
+      const pools: pg.Pool[] = [];
+      const openStore = (): Store => {
+        const pool = new pg.Pool({ connectionString: database.url, max: POOL_SIZE });
+        pools.push(pool);
+        return postgresStore({ pool });
+      };
+      return session(openStore, async () => {
+        await Promise.all(pools.map((pool) => pool.end()));
+        await database.drop();
+      });
+    },
+  };
+}
+
+/** Forge on a SQLite file, with the defaults of its store: WAL and synchronous=FULL. */
+export function forgeOnSqlite(): Contender {
+  return {
+    name: "forge (SQLite)",
+    open: async () => {
+      const dir = await mkdtemp(join(tmpdir(), "forge-bench-"));
+      return session(() => sqliteStore(join(dir, "forge.db")), () => rm(dir, { recursive: true, force: true }));
+    },
+  };
+}
+
+async function session(openStore: () => Store, dispose: () => Promise<void>): Promise<Session> {
+  let onStart: (n: number) => void = () => {};
+  const noop = defineJob("noop", { run: (_ctx, input: { n: number }) => onStart(input.n) });
+  const open = async (concurrency: number | null): Promise<Forge> => {
+    const worker = concurrency === null ? (false as const) : { queues: { default: concurrency } };
+    const forge = createForge({ store: openStore(), jobs: [noop], worker });
+    await forge.start();
+    return forge;
+  };
+  const dispatcher = await open(null);
+  const workers: Forge[] = [];
+  return {
+    dispatch: async (jobs, batch) => {
+      for (let from = 0; from < jobs; from += batch) {
+        await dispatcher.dispatchMany(noop, Array.from({ length: batch }, (_, n) => ({ n: from + n })));
+      }
+    },
+    drain: async (jobs, concurrency) => {
+      const done = Promise.withResolvers<void>();
+      let started = 0;
+      let from = 0;
+      onStart = () => {
+        if (started === 0) from = performance.now();
+        if (++started === jobs) done.resolve();
+      };
+      const forge = await open(concurrency);
+      await done.promise;
+      await forge.stop();
+      return performance.now() - from;
+    },
+    pickup: async () => {
+      const forge = await open(1);
+      workers.push(forge);
+      return async () => {
+        const started = Promise.withResolvers<number>();
+        onStart = () => started.resolve(performance.now());
+        const from = performance.now();
+        await forge.dispatch(noop, { n: 0 });
+        return (await started.promise) - from;
+      };
+    },
+    close: async () => {
+      await Promise.all(workers.map((forge) => forge.stop()));
+      await dispatcher.stop();
+      await dispose();
+    },
+  };
+}
