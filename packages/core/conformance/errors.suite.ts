@@ -1,0 +1,116 @@
+import { ERROR_CODES } from "@forge-jobs/protocol";
+import { expect } from "vitest";
+import { ForgeError } from "../src/errors.ts";
+import type { Store } from "../src/store.ts";
+import { insertJob, newJob } from "./one-job.ts";
+import { processIdentity } from "./one-worker.ts";
+import type { Suite } from "./suite.ts";
+import { power } from "./world.ts";
+
+/** Runs what must fail, and answers the error after checking what every error of a store is held to. */
+async function failure(work: Promise<unknown>): Promise<ForgeError> {
+  const error: unknown = await work.then(
+    () => new Error("It did not fail"),
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(ForgeError);
+  const forgeError = error as ForgeError;
+  expect(Object.keys(ERROR_CODES)).toContain(forgeError.code);
+  // The driver's error is the cause, and its text stays there.
+  if (forgeError.cause instanceof Error && forgeError.cause.message !== "") {
+    expect(forgeError.message).not.toContain(forgeError.cause.message);
+  }
+  return forgeError;
+}
+
+const everyVerb: readonly (readonly [string, (store: Store) => Promise<unknown>])[] = [
+  ["migrate", (store) => store.migrate()],
+  ["checkSchema", (store) => store.checkSchema()],
+  ["identity", (store) => store.identity()],
+  ["ping", (store) => store.ping()],
+  ["insert", (store) => store.jobs.insert({ jobs: [newJob()] })],
+  ["claim", (store) => store.jobs.claim({ workerId: "w", queue: "q", types: ["t"], limit: 1, oldestFirst: false })],
+  ["nextDue", (store) => store.jobs.nextDue({ queue: "q", types: ["t"] })],
+  ["states", (store) => store.jobs.states({ ids: [newJob().id] })],
+  ["get", (store) => store.jobs.get({ ids: [newJob().id] })],
+  ["list", (store) => store.jobs.list({ limit: 1 })],
+  ["cancel", (store) => store.jobs.cancel({ ids: [newJob().id], reason: "r" })],
+  ["retry", (store) => store.jobs.retry({ ids: [newJob().id] })],
+  ["register", (store) => store.workers.register({ workerId: "w", leaseMs: 1_000, process: processIdentity() })],
+  ["beat", (store) => store.workers.beat({ workerId: "w", leaseMs: 1_000 })],
+  ["workers", (store) => store.workers.list()],
+  ["deadLetter", (store) => store.sweeps.deadLetter({ afterMs: 1, limit: 1 })],
+];
+
+/** Errors: a code of the table and a sentence for people, whatever the driver said. */
+export const errorsSuite: Suite = {
+  topic: "errors",
+  cases: [
+    {
+      name: "every verb on a database that does not answer fails with UNAVAILABLE, its driver's error as cause",
+      async run({ unreachable }) {
+        const { store } = unreachable();
+        for (const [verb, call] of everyVerb) {
+          const error = await failure(call(store));
+          expect(error.code, verb).toBe("UNAVAILABLE");
+          expect(error.cause, verb).toBeInstanceOf(Error);
+        }
+        await store.close();
+      },
+    },
+    {
+      name: "the address and the message name the database without its password",
+      async run({ unreachable }) {
+        const { store, names, secrets } = unreachable();
+        const { message } = await failure(store.migrate());
+        expect(store.address).toContain(names);
+        expect(message).toContain(names);
+        for (const secret of secrets) {
+          expect(message).not.toContain(secret);
+          expect(store.address).not.toContain(secret);
+        }
+        await store.close();
+      },
+    },
+    {
+      name: "an id that exists already is refused with BAD_REQUEST",
+      async run({ store }) {
+        const job = await insertJob(store);
+        expect((await failure(store.jobs.insert({ jobs: [job] }))).code).toBe("BAD_REQUEST");
+      },
+    },
+    {
+      name: "a tx that is no handle of this database is refused with BAD_REQUEST, and nothing is inserted",
+      async run({ store }) {
+        for (const tx of [{}, "tx", 1]) {
+          const job = newJob();
+          expect((await failure(store.jobs.insert({ jobs: [job], tx }))).code).toBe("BAD_REQUEST");
+          expect(await store.jobs.get({ ids: [job.id] })).toEqual([]);
+        }
+      },
+    },
+    {
+      name: "a store that is closed refuses with a code, and closing again does nothing",
+      async run({ store, other }) {
+        await other.close();
+        await other.close();
+        await failure(other.jobs.list({ limit: 1 }));
+        await failure(other.ping());
+        await insertJob(store);
+      },
+    },
+    {
+      name: "a store goes on by itself after its connections were cut",
+      needs: ["cutConnections"],
+      async run(world) {
+        const { id } = await insertJob(world.store);
+        await power(world, "cutConnections")();
+        const jobs = await world.store.jobs.get({ ids: [id] }).catch(async (error: unknown) => {
+          expect(error).toMatchObject({ code: "UNAVAILABLE" });
+          return world.store.jobs.get({ ids: [id] });
+        });
+        expect(jobs).toHaveLength(1);
+      },
+    },
+  ],
+};

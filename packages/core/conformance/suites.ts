@@ -1,0 +1,51 @@
+import { cancelSuite } from "./cancel.suite.ts";
+import { changesSuite } from "./changes.suite.ts";
+import { claimSuite } from "./claim.suite.ts";
+import { errorsSuite } from "./errors.suite.ts";
+import { fenceSuite } from "./fence.suite.ts";
+import { insertSuite } from "./insert.suite.ts";
+import { keysSuite } from "./keys.suite.ts";
+import { leaseSuite } from "./lease.suite.ts";
+import { listSuite } from "./list.suite.ts";
+import { migrateSuite } from "./migrate.suite.ts";
+import { nextDueSuite } from "./next-due.suite.ts";
+import { plansSuite } from "./plans.suite.ts";
+import { readSuite } from "./read.suite.ts";
+import { rescueSuite } from "./rescue.suite.ts";
+import { retrySuite } from "./retry.suite.ts";
+import { revisionsSuite } from "./revisions.suite.ts";
+import { settleSuite } from "./settle.suite.ts";
+import type { Suite } from "./suite.ts";
+import { sweepSuite } from "./sweep.suite.ts";
+import { takeoverSuite } from "./takeover.suite.ts";
+import { transactionSuite } from "./transaction.suite.ts";
+import { transitionsSuite } from "./transitions.suite.ts";
+import { updateSuite } from "./update.suite.ts";
+import { viewSuite } from "./view.suite.ts";
+
+/** Everything that every store shows, topic by topic. */
+export const SUITES: readonly Suite[] = [
+  migrateSuite,
+  insertSuite,
+  transactionSuite,
+  keysSuite,
+  takeoverSuite,
+  claimSuite,
+  nextDueSuite,
+  updateSuite,
+  settleSuite,
+  fenceSuite,
+  leaseSuite,
+  rescueSuite,
+  cancelSuite,
+  retrySuite,
+  transitionsSuite,
+  revisionsSuite,
+  readSuite,
+  listSuite,
+  sweepSuite,
+  changesSuite,
+  viewSuite,
+  errorsSuite,
+  plansSuite,
+];

@@ -1,0 +1,83 @@
+import { JOB_STATUSES, JOB_TRANSITIONS, type StoredJobStatus } from "@forge-jobs/protocol";
+import { expect } from "vitest";
+import { jobIn, OUTCOME_KINDS, OUTCOMES, type PlacedJob } from "./job-in.ts";
+import { cancelJob, claimJobs, insertJob, readState, retryJob, updateJob } from "./one-job.ts";
+import { DEATH, rescueWorker } from "./one-worker.ts";
+import type { Case, Suite } from "./suite.ts";
+import { walk } from "./walk.ts";
+import type { World } from "./world.ts";
+
+const SEEDS = [1, 2];
+
+type Verb = (world: World, job: PlacedJob) => Promise<unknown>;
+
+/** Every way to write to a job that exists, by the run that holds it, by the one before it, and by other people. */
+const VERBS: readonly Verb[] = [
+  ({ store }, { type }) => claimJobs(store, { types: [type] }),
+  ({ store }, { type }) => claimJobs(store, { types: [type], oldestFirst: true }),
+  ({ store }, job) => updateJob(store, job, { started: true }),
+  ({ store }, job) => updateJob(store, job, { progress: 1 }),
+  ...OUTCOME_KINDS.flatMap((kind): Verb[] => [
+    ({ store }, job) => updateJob(store, job, { outcome: OUTCOMES[kind] }),
+    ({ store }, job) => updateJob(store, job, { started: true, outcome: OUTCOMES[kind] }),
+    ({ store }, job) =>
+      updateJob(store, { ...job, claimNo: job.claimNo - 1 }, { started: true, outcome: OUTCOMES[kind] }),
+  ]),
+  ({ store }, { id }) => cancelJob(store, id),
+  ({ store }, { id }) => retryJob(store, id),
+  ({ store }, { workerId }) => store.workers.beat({ workerId, leaseMs: 30_000 }),
+  ({ store }, { workerId }) => store.workers.retire({ workerId }),
+  ({ store }, { workerId }) => rescueWorker(store, workerId),
+  ({ store }, { workerId }) => store.workers.rescue({ workerId, because: "gone", maxDeaths: 1, death: DEATH }),
+  ({ store }) => store.sweeps.deadLetter({ afterMs: 0, limit: 100 }),
+  ({ store }) => store.sweeps.expiredKeys({ limit: 100 }),
+];
+
+const allowedFrom = (from: StoredJobStatus): StoredJobStatus[] =>
+  JOB_TRANSITIONS.filter((row) => row.from === from).map(({ to }) => to);
+
+const everyVerb = (from: StoredJobStatus): Case => ({
+  name: `from ${from}, the verbs together lead to ${new Intl.ListFormat("en").format([...new Set(allowedFrom(from))]) || "nothing"}`,
+  async run(world) {
+    const seen = new Set<StoredJobStatus>();
+    for (const verb of VERBS) {
+      const job = await jobIn(world.store, from);
+      expect((await readState(world.store, job.id)).status).toBe(from);
+      await verb(world, job);
+      const { status } = await readState(world.store, job.id);
+      if (status !== from) seen.add(status);
+      // The sweep moves every failed job, so the ones of the verbs before must not lie around.
+      await retryJob(world.store, job.id);
+    }
+    expect([...seen].toSorted()).toEqual([...new Set(allowedFrom(from))].toSorted());
+  },
+});
+
+const walked = (seed: number): Case => ({
+  name: `a random walk of verbs never leaves the table (seed ${seed})`,
+  async run(world) {
+    const allowed = JOB_TRANSITIONS.map(({ from, to }) => `${from} -> ${to}`);
+    for (const { verb, before, after } of await walk(world, seed)) {
+      if (before?.status === after.status) continue;
+      expect(allowed, `${verb} moved a job`).toContain(`${before?.status ?? null} -> ${after.status}`);
+    }
+  },
+});
+
+/** Every write path holds to the table of transitions. */
+export const transitionsSuite: Suite = {
+  topic: "transitions",
+  cases: [
+    {
+      name: "a job is born pending",
+      async run({ store }) {
+        const { id } = await insertJob(store);
+        expect([(await readState(store, id)).status]).toEqual(
+          JOB_TRANSITIONS.filter(({ from }) => from === null).map(({ to }) => to),
+        );
+      },
+    },
+    ...JOB_STATUSES.map(everyVerb),
+    ...SEEDS.map(walked),
+  ],
+};
