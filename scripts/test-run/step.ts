@@ -20,12 +20,17 @@ export interface Step {
  */
 export class StepRunner {
   readonly #results: string;
+  readonly #graceMs: number;
   #child: ChildProcess | undefined;
   #interruptedBy: NodeJS.Signals | undefined;
 
-  /** `results` is an existing folder that no other run has; it doubles as the mark of the run's processes. */
-  constructor(results: string) {
+  /**
+   * `results` is an existing folder that no other run has; it doubles as the mark of the run's processes.
+   * Processes get `graceMs` to end by themselves after their step, and after an interrupt. Default 10 s.
+   */
+  constructor(results: string, { graceMs = 10_000 }: { readonly graceMs?: number } = {}) {
     this.#results = results;
+    this.#graceMs = graceMs;
   }
 
   async run({ name, command: [executable, ...args], reports }: Step): Promise<StepResult> {
@@ -41,8 +46,7 @@ export class StepRunner {
       child.once("exit", (code, signal) => resolve(code ?? signal ?? 1));
     });
     this.#child = undefined;
-    const withinMs = this.#interruptedBy === undefined ? 10_000 : 3_000;
-    const leftBehind = await endMarkedProcesses(`FORGE_TEST_RESULTS=${this.#results}`, { withinMs });
+    const leftBehind = await endMarkedProcesses(`FORGE_TEST_RESULTS=${this.#results}`, { withinMs: this.#graceMs });
     const report = reports ? { report: await readReport(reportFile) } : {};
     return { name, exit: this.#interruptedBy ?? exit, leftBehind, ...report };
   }
@@ -51,7 +55,7 @@ export class StepRunner {
     this.#interruptedBy = signal;
     const child = this.#child;
     child?.kill(signal);
-    setTimeout(() => child?.kill("SIGKILL"), 10_000).unref();
+    setTimeout(() => child?.kill("SIGKILL"), this.#graceMs).unref();
   }
 }
 
