@@ -1,1 +1,2 @@
-export {};
+export { sqliteStore } from "./store.ts";
+export type { SqliteStoreOptions } from "./store.ts";

@@ -1,0 +1,81 @@
+import { statSync } from "node:fs";
+import { DatabaseSync } from "node:sqlite";
+import { ForgeError } from "../errors.ts";
+import type { Connection } from "./connection.ts";
+import { Statements } from "./statements.ts";
+
+/**
+ * Statements on handles of the application, inside its own transactions. A handle is checked before every use: it must be
+ * open on the store's very file, with a transaction begun.
+ */
+export class CallerTransactions {
+  readonly #connection: Connection;
+  readonly #known = new WeakMap<DatabaseSync, Statements>();
+
+  constructor(connection: Connection) {
+    this.#connection = connection;
+  }
+
+  /** Runs `work` in the open transaction at once, taking back all of it if it throws. Throws `BAD_REQUEST` for a `tx` that is no such handle. */
+  run<T>(tx: unknown, work: (sql: Statements) => T): T {
+    const sql = this.#statements(tx);
+    sql.run("SAVEPOINT forge");
+    try {
+      const value = work(sql);
+      sql.run("RELEASE forge");
+      return value;
+    } catch (error) {
+      // A failure that ended the whole transaction left no savepoint.
+      if ((tx as DatabaseSync).isTransaction) {
+        sql.run("ROLLBACK TO forge");
+        sql.run("RELEASE forge");
+      }
+      throw error;
+    }
+  }
+
+  #statements(tx: unknown): Statements {
+    const { path } = this.#connection;
+    if (!(tx instanceof DatabaseSync)) {
+      throw refused(`\`tx\` is ${nameOf(tx)}; for this store it is a DatabaseSync of node:sqlite, open on ${path}, after BEGIN.`);
+    }
+    if (!tx.isOpen) throw refused("`tx` is a DatabaseSync that is closed.");
+    if (!tx.isTransaction) {
+      throw refused('`tx` has no transaction open; run "BEGIN IMMEDIATE" on it first, or leave `tx` out.');
+    }
+    let sql = this.#known.get(tx);
+    if (sql === undefined) {
+      sql = new Statements(tx);
+      this.#checkFile(sql);
+      this.#known.set(tx, sql);
+    }
+    return sql;
+  }
+
+  /** The main database counts alone: a transaction over attached files is not atomic when the power fails. */
+  #checkFile(sql: Statements): void {
+    const { path, file, inMemory } = this.#connection;
+    if (inMemory) {
+      throw refused("`tx` cannot be used with a store in memory, which no other handle can reach; use a file.");
+    }
+    const main = sql.all<{ name: string; file: string }>("PRAGMA database_list").find(({ name }) => name === "main");
+    const theirs = main?.file ?? "";
+    if (theirs === "" || identityOf(theirs) !== file) {
+      throw refused(`\`tx\` is open on ${theirs === "" ? "a database in memory" : theirs}, this store on ${path}; both must be the same file.`);
+    }
+  }
+}
+
+function identityOf(path: string): string {
+  const { dev, ino } = statSync(path, { bigint: true });
+  return `${dev}:${ino}`;
+}
+
+function nameOf(value: unknown): string {
+  if (typeof value !== "object" || value === null) return value === null ? "null" : `a ${typeof value}`;
+  return `a ${value.constructor?.name ?? "plain object"}`;
+}
+
+function refused(sentence: string): ForgeError {
+  return new ForgeError("BAD_REQUEST", sentence);
+}

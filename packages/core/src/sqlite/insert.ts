@@ -1,0 +1,36 @@
+import { lane } from "../lane.ts";
+import { PRIORITIES, type InsertResult, type NewJob } from "../store.ts";
+import { keyHolder, takeKey } from "./keys.ts";
+import type { WriteTx } from "./write-queue.ts";
+
+const INSERT = `
+  INSERT INTO forge_live (id, lane, priority, ready_at, max_attempts, budget, scheduled_at, created_at,
+    job_type, queue, owner, overrides, keys, input)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?4, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`;
+
+/** Inserts jobs one after the other, so that one that wants a key taken earlier in the batch meets its holder. */
+export function insert(tx: WriteTx, jobs: readonly NewJob[]): InsertResult[] {
+  return jobs.map((job) => {
+    const holder = takeKeys(tx, job);
+    if (holder !== null) return { id: holder, created: false };
+    const { id, type, queue, priority, maxAttempts, owner, overrides, input } = job;
+    const dueAt = "atMs" in job.due ? job.due.atMs : tx.now + job.due.delayMs;
+    const keys = job.keys.length === 0 ? null : JSON.stringify(job.keys);
+    const urgency = PRIORITIES.indexOf(priority);
+    tx.sql.run(INSERT, id, lane(queue, type), urgency, dueAt, maxAttempts, tx.now, type, queue, owner, overrides, keys, input);
+    tx.moved.push({ id, revision: 1 });
+    tx.available.add(queue);
+    return { id, created: true };
+  });
+}
+
+/** Takes the keys that are free, for the holder of the first that is held, or else for the new job; answers that holder. */
+function takeKeys({ sql, now }: WriteTx, { id, keys }: NewJob): string | null {
+  if (keys.length === 0) return null;
+  const holders = keys.map((key) => keyHolder(sql, key, now));
+  const holder = holders.find((held) => held !== null) ?? null;
+  for (const [n, key] of keys.entries()) {
+    if (holders[n] === null) takeKey(sql, key, holder ?? id, now);
+  }
+  return holder;
+}

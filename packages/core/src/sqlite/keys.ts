@@ -1,0 +1,50 @@
+import type { KeyClaim, KeyHold } from "../store.ts";
+import type { Statements } from "./statements.ts";
+
+/** A row of `forge_keys` with what is known of the job it names. */
+interface KeyRow {
+  jobId: string;
+  windowUntil: number | null;
+  keepMs: number | null;
+  isLive: number;
+  status: string | null;
+  completedAt: number | null;
+}
+
+const FIND = `
+  SELECT k.job_id AS jobId, k.window_until AS windowUntil, k.keep_ms AS keepMs,
+    EXISTS (SELECT 1 FROM forge_live WHERE id = k.job_id) AS isLive, e.status, e.completed_at AS completedAt
+  FROM forge_keys k LEFT JOIN forge_ended e ON e.id = k.job_id
+  WHERE k.scope = ? AND k.key = ?`;
+
+const TAKE = `
+  INSERT INTO forge_keys (scope, key, job_id, window_until, keep_ms) VALUES (?, ?, ?, ?, ?)
+  ON CONFLICT (scope, key) DO UPDATE
+  SET job_id = excluded.job_id, window_until = excluded.window_until, keep_ms = excluded.keep_ms`;
+
+/**
+ * The id of the job that holds a key now, or null. Looked up when somebody wants the key, so that settling a job never
+ * touches its keys.
+ */
+export function keyHolder(sql: Statements, { scope, key }: KeyClaim, now: number): string | null {
+  const row = sql.get<KeyRow>(FIND, scope, key);
+  return row !== undefined && isHeld(row, now) ? row.jobId : null;
+}
+
+function isHeld({ windowUntil, keepMs, isLive, status, completedAt }: KeyRow, now: number): boolean {
+  if (windowUntil !== null) return now < windowUntil;
+  if (isLive === 1) return true;
+  // A key for ever outlives its job's row.
+  if (status === null) return keepMs === null;
+  return status === "completed" && (keepMs === null || now - completedAt! < keepMs);
+}
+
+/** Writes a key for a job, replacing whom it named before. `since` is the instant from which a window runs. */
+export function takeKey(sql: Statements, { scope, key, hold }: KeyClaim, jobId: string, since: number): void {
+  sql.run(TAKE, scope, key, jobId, windowEnd(hold, since), hold.kind === "job" ? hold.afterCompletionMs : null);
+}
+
+/** When a window that began at `since` ends; null for a key held by its job. */
+export function windowEnd(hold: KeyHold, since: number): number | null {
+  return hold.kind === "window" ? since + hold.ms : null;
+}

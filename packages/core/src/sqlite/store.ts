@@ -1,0 +1,120 @@
+import type { Store, StoreClock } from "../store.ts";
+import { cancel, retry } from "./admin.ts";
+import { patiently } from "./back-off.ts";
+import { CallerTransactions } from "./caller-transaction.ts";
+import { SqliteChanges } from "./changes.ts";
+import { claim, nextDue } from "./claim.ts";
+import { Connection } from "./connection.ts";
+import { insert } from "./insert.ts";
+import { checkSchema, migrate, readIdentity } from "./migrate.ts";
+import { listJobs, readJobs, readStates } from "./read.ts";
+import { toForgeError } from "./sqlite-error.ts";
+import type { Statements } from "./statements.ts";
+import { StoreTime } from "./store-time.ts";
+import { deadLetter, expiredKeys } from "./sweeps.ts";
+import { update } from "./update.ts";
+import { Upkeep } from "./upkeep.ts";
+import { beat, listWorkers, register, rescue, retire } from "./workers.ts";
+import { WriteQueue, type WriteTx, type WriteVerb } from "./write-queue.ts";
+
+/** Options of `sqliteStore`. */
+export interface SqliteStoreOptions {
+  /** Moves the store's time, for tests. Default: the host's clock as it is. */
+  clock?: StoreClock;
+}
+
+/**
+ * A store in one SQLite file, on `node:sqlite`, for any number of processes of one host.
+ *
+ * `path` names a file whose folder exists; the file may be absent, or be the application's own database. `":memory:"`
+ * keeps everything in this process for as long as the store is open. Nothing is opened before the first verb.
+ *
+ * A verb that changes something is answered once it is on the disk (`synchronous = FULL`). While another transaction is
+ * open on the file, verbs wait without blocking the event loop, up to 5 s, and then throw `UNAVAILABLE`.
+ *
+ * `insert({ jobs, tx })` takes a `DatabaseSync` that is open on the same file with a transaction begun. It writes at
+ * once, before it returns its promise.
+ */
+export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
+  const connection = new Connection(path);
+  const time = new StoreTime(options.clock ?? { offsetMs: 0 });
+  const changes = new SqliteChanges(connection);
+  const upkeep = new Upkeep(connection);
+  const queue = new WriteQueue(connection, time, {
+    onCommitted: (moved, available) => changes.committed(moved, available),
+    onIdle: () => upkeep.soon(),
+  });
+  const callers = new CallerTransactions(connection);
+  let claims = 0;
+
+  const write = <T>(verb: WriteVerb<T>): Promise<T> => queue.write(verb);
+  const read = async <T>(work: (sql: Statements) => T): Promise<T> => {
+    try {
+      return await patiently(() => work(connection.reader.sql));
+    } catch (error) {
+      throw toForgeError(error, path);
+    }
+  };
+
+  return {
+    capabilities: { multiHost: false, namedHints: false },
+    address: path,
+    changes,
+    jobs: {
+      async insert({ jobs, tx }) {
+        if (tx === undefined) return write((own) => insert(own, jobs));
+        try {
+          return callers.run(tx, (sql) => insert(quietly(sql, time.now()), jobs));
+        } catch (error) {
+          throw toForgeError(error, path);
+        }
+      },
+      claim: (args) => write((tx) => claim(tx, args, claims++)),
+      nextDue: ({ queue: name, types }) => read((sql) => nextDue(sql, name, types, time.now())),
+      update: ({ updates }) => write((tx) => update(tx, updates)),
+      states: ({ ids }) => read((sql) => readStates(sql, ids)),
+      get: ({ ids }) => read((sql) => readJobs(sql, ids)),
+      list: (query) => read((sql) => listJobs(sql, query)),
+      cancel: ({ ids, reason }) => write((tx) => cancel(tx, ids, reason)),
+      retry: ({ ids }) => write((tx) => retry(tx, ids)),
+    },
+    workers: {
+      register: (args) => write((tx) => register(tx, args)),
+      beat: ({ workerId, leaseMs }) =>
+        write((tx) => {
+          time.remember(tx.sql);
+          return beat(tx, workerId, leaseMs);
+        }),
+      list: () => read((sql) => listWorkers(sql, time.now())),
+      retire: ({ workerId }) => write((tx) => retire(tx, workerId)),
+      rescue: (args) => write((tx) => rescue(tx, args)),
+    },
+    sweeps: {
+      deadLetter: ({ afterMs, limit }) => write((tx) => deadLetter(tx, afterMs, limit)),
+      expiredKeys: ({ limit }) => write((tx) => expiredKeys(tx, limit)),
+    },
+    migrate: () =>
+      write((tx) => {
+        migrate(tx.sql, connection.writer.db, path);
+        time.recall(tx.sql);
+      }),
+    checkSchema: () =>
+      read((sql) => {
+        checkSchema(sql, path);
+        time.recall(sql);
+      }),
+    identity: () => read((sql) => readIdentity(sql, connection.file)),
+    ping: () => read((sql) => void sql.get("SELECT 1 FROM sqlite_schema")),
+    async close() {
+      changes.stop();
+      await queue.drained();
+      upkeep.stop();
+      connection.close();
+    },
+  };
+}
+
+/** The caller's transaction is not ours to tell about: others learn of it as of any other writer's, once it committed. */
+function quietly(sql: Statements, now: number): WriteTx {
+  return { sql, now, moved: [], available: new Set() };
+}

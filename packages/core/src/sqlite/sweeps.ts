@@ -1,0 +1,21 @@
+import type { ChangeHint } from "../store.ts";
+import type { WriteTx } from "./write-queue.ts";
+
+const DEAD_LETTER = `
+  UPDATE forge_ended SET status = 'dead_letter', revision = revision + 1
+  WHERE rowid IN (SELECT rowid FROM forge_ended WHERE status = 'failed' AND failed_at <= ? ORDER BY failed_at LIMIT ?)
+  RETURNING id, revision`;
+
+export function deadLetter(tx: WriteTx, afterMs: number, limit: number): number {
+  const moved = tx.sql.all<ChangeHint>(DEAD_LETTER, tx.now - afterMs, limit);
+  for (const { id, revision } of moved) tx.moved.push({ id, revision });
+  return moved.length;
+}
+
+const EXPIRED_KEYS = `
+  DELETE FROM forge_keys
+  WHERE (scope, key) IN (SELECT scope, key FROM forge_keys WHERE window_until <= ? ORDER BY window_until LIMIT ?)`;
+
+export function expiredKeys({ sql, now }: WriteTx, limit: number): number {
+  return sql.run(EXPIRED_KEYS, now, limit);
+}
