@@ -17,5 +17,11 @@ export type { Logger } from "./logger.ts";
 export { ForgeError } from "./errors.ts";
 export type { ForgeErrorOptions } from "./errors.ts";
 
+// For adapters such as the gateway
+export { durationMs } from "./duration.ts";
+export { checkId } from "./id.ts";
+export { refuseUnknownOptions } from "./options.ts";
+export { clipText } from "./values.ts";
+
 // The storing seam
 export type * from "./store.ts";

@@ -10,6 +10,8 @@ export interface Limits {
   readonly stateBytes: number;
   /** Ids in one `GET /_api/events?job=`. */
   readonly eventsJobs: number;
+  /** Ids in one list of a request's body. */
+  readonly watchIds: number;
 }
 
 const KIB = 1024;
@@ -21,4 +23,5 @@ export const LIMITS: Limits = {
   errorBytes: 4 * KIB,
   stateBytes: 64 * KIB,
   eventsJobs: 50,
+  watchIds: 1_000,
 };

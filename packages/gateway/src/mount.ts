@@ -1,0 +1,67 @@
+import type { Logger } from "@forge-jobs/core";
+import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import { Access } from "./access.ts";
+import { Gateway, type GatewayStats } from "./gateway.ts";
+import { JobRequests } from "./job-requests.ts";
+import type { Settings } from "./options.ts";
+import { Callers } from "./routes/callers.ts";
+import type { RouteContext } from "./routes/context.ts";
+import { eventsRoutes } from "./routes/events.ts";
+import { guard } from "./routes/guards.ts";
+import { jobRoutes } from "./routes/jobs.ts";
+import { probeRoutes } from "./routes/probes.ts";
+import { rpcRoutes } from "./routes/rpc.ts";
+import { subscribeRoutes } from "./routes/subscribe.ts";
+
+/** What `app.forgeGateway` offers the application. */
+export interface ForgeGateway {
+  /**
+   * Ends the streams of a principal, for instance at sign-out; its browsers reconnect and authenticate anew.
+   *
+   * Call it once `authenticate` would refuse: requests that it is asked about at this moment are refused too.
+   */
+  revoke(principalId: string): void;
+  /** Counts of this moment. */
+  stats(): GatewayStats;
+}
+
+/** Puts a gateway into an application: one decorator, one `preClose`, and the routes in a scope of their own. */
+export async function mountGateway(app: FastifyInstance, settings: Settings): Promise<void> {
+  const { forge, limits, timings } = settings;
+  const log = loggerOf(app.log);
+  const access = new Access({ definition: (name) => forge.definition(name), authorize: settings.authorize, log });
+  const gateway = new Gateway({ forge, access, limits, timings, log });
+  const callers = new Callers(settings.authenticate, log);
+  const context: RouteContext = { forge, gateway, callers, jobs: new JobRequests({ forge, access, hub: gateway.hub }) };
+
+  app.decorate("forgeGateway", {
+    revoke: (principalId) => {
+      callers.revoke(principalId);
+      gateway.revoke(principalId);
+    },
+    stats: () => gateway.stats,
+  });
+  app.addHook("preClose", () => gateway.close());
+
+  await app.register(
+    async (scope) => {
+      scope.addHook("onRoute", (route) => {
+        route.bodyLimit = limits.bodyBytes;
+        route.exposeHeadRoute = false;
+      });
+      guard(scope, settings.origins);
+      for (const routes of [rpcRoutes, eventsRoutes, subscribeRoutes, jobRoutes, probeRoutes]) routes(scope, context);
+    },
+    { prefix: settings.prefix },
+  );
+}
+
+/** Fastify's logger takes the fields first. */
+function loggerOf(log: FastifyBaseLogger): Logger {
+  return {
+    debug: (message, fields = {}) => log.debug(fields, message),
+    info: (message, fields = {}) => log.info(fields, message),
+    warn: (message, fields = {}) => log.warn(fields, message),
+    error: (message, fields = {}) => log.error(fields, message),
+  };
+}

@@ -1,0 +1,94 @@
+import type { Forge, JobStateRecord } from "@forge-jobs/core";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { JobView } from "./job-view.ts";
+
+/** How many ids one statement names at most. */
+export const READ_BATCH = 500;
+
+/** Ids to read; null where nobody waits for the answer. */
+type Batch = Map<string, PromiseWithResolvers<JobView | null> | null>;
+
+/** Who hears of every read, before those who asked for it. */
+export interface ReaderListener {
+  /** What one batch found; ids without a row are left out. */
+  onRead(views: readonly JobView[]): void;
+  onFailed(error: unknown): void;
+}
+
+/**
+ * Reads states in batches: one is under way, the next collects, and an id that several ask for is read once.
+ *
+ * A read begins after it was asked for, never before. So whoever registers for an id and then reads it sees every change
+ * that was committed before it registered, and is told of every later one.
+ */
+export class StateReader {
+  readonly #states: Forge["jobs"]["states"];
+  readonly #listener: ReaderListener;
+  /** The ids of the next batches, in the order of asking. */
+  readonly #waiting: Batch = new Map();
+  #isReading = false;
+
+  constructor(states: Forge["jobs"]["states"], listener: ReaderListener) {
+    this.#states = states;
+    this.#listener = listener;
+  }
+
+  /** Reads one state; null if there is no such row. Rejects as the database does. */
+  read(id: string): Promise<JobView | null> {
+    let answer = this.#waiting.get(id);
+    if (!answer) {
+      answer = Promise.withResolvers();
+      this.#waiting.set(id, answer);
+      this.#run();
+    }
+    return answer.promise;
+  }
+
+  /** Reads one state for the listener only. */
+  touch(id: string): void {
+    if (this.#waiting.has(id)) return;
+    this.#waiting.set(id, null);
+    this.#run();
+  }
+
+  #run(): void {
+    if (this.#isReading) return;
+    this.#isReading = true;
+    // After the present run of events, so that a burst of hints or requests shares one batch.
+    queueMicrotask(() => void this.#readAll());
+  }
+
+  async #readAll(): Promise<void> {
+    for (;;) {
+      await this.#readBatch(this.#nextBatch());
+      if (this.#waiting.size === 0) break;
+      // SQLite answers within the same turn; the sockets must get theirs between two batches.
+      await nextTurn();
+    }
+    this.#isReading = false;
+  }
+
+  #nextBatch(): Batch {
+    const batch: Batch = new Map();
+    for (const [id, answer] of this.#waiting) {
+      if (batch.size === READ_BATCH) break;
+      batch.set(id, answer);
+      this.#waiting.delete(id);
+    }
+    return batch;
+  }
+
+  async #readBatch(batch: Batch): Promise<void> {
+    let records: JobStateRecord[];
+    try {
+      records = await this.#states([...batch.keys()]);
+    } catch (error) {
+      this.#listener.onFailed(error);
+      for (const answer of batch.values()) answer?.reject(error);
+      return;
+    }
+    const views = new Map(records.map((record) => [record.id, new JobView(record)]));
+    this.#listener.onRead([...views.values()]);
+    for (const [id, answer] of batch) answer?.resolve(views.get(id) ?? null);
+  }
+}
