@@ -32,6 +32,13 @@ test("a step that writes no report says that it is missing", async () => {
   });
 });
 
+test("a step that cannot even be started counts as one that failed", async () => {
+  await using results = await tempDir();
+  const runner = new StepRunner(results.path);
+  const command = [join(results.path, "no-such-program")] as const;
+  expect(await runner.run({ name: "a", command, reports: false })).toMatchObject({ exit: 1 });
+});
+
 test("a step sees nobody's real database, port or data", async () => {
   await using results = await tempDir();
   const file = join(results.path, "outer.mjs");

@@ -41,8 +41,11 @@ export class StepRunner {
       env: { ...hermetic(process.env), FORGE_TEST_RESULTS: this.#results, FORGE_TEST_REPORT: reportFile },
     });
     this.#child = child;
-    const exit = await new Promise<number | NodeJS.Signals>((resolve, reject) => {
-      child.once("error", reject);
+    const exit = await new Promise<number | NodeJS.Signals>((resolve) => {
+      child.once("error", (error) => {
+        console.error(error);
+        resolve(1);
+      });
       child.once("exit", (code, signal) => resolve(code ?? signal ?? 1));
     });
     this.#child = undefined;
