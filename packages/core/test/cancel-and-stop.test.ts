@@ -1,5 +1,6 @@
 import { defineJob } from "@forge-jobs/core";
 import { expect, test } from "vitest";
+import { until } from "../../../test/support/until.ts";
 import { gate, openWorld } from "./support/world.ts";
 
 /** A job that runs until its signal aborts, and says when it has started. */
@@ -43,9 +44,21 @@ test("a job that runs in another process is told long before that process's next
   await using other = await openWorld({ jobs: [job], worker: false, file: working.file });
   const id = await other.forge.dispatch(job, {});
   await started;
+  await until(async () => (await other.forge.jobs.get(id))?.status === "running", { what: "the start to be written" });
   await other.forge.jobs.cancel(id);
   expect(await other.forge.jobs.wait(id)).toMatchObject({ status: "cancelled" });
   expect(reasons).toEqual(["CANCELLED"]);
+});
+
+test("a job that is cancelled before its start was written ends at once, and its handler is told why", async () => {
+  const { job, started, reasons } = untilAborted();
+  await using world = await openWorld({ jobs: [job] });
+  const [first, second] = await world.forge.dispatchMany(job, [1, 2]);
+  expect(await started).toBe(first);
+  await Promise.all([first, second].map((id) => world.forge.jobs.cancel(id as string)));
+  expect(await world.forge.jobs.wait(first as string)).toMatchObject({ status: "cancelled" });
+  await until(() => reasons.length === 2, { what: "both handlers to be told" });
+  expect(reasons).toEqual(["CANCELLED", "CANCELLED"]);
 });
 
 test("a handler that finishes first wins over the cancellation", async () => {
@@ -61,7 +74,9 @@ test("a handler that finishes first wins over the cancellation", async () => {
   await using world = await openWorld({ jobs: [stubborn] });
   const id = await world.forge.dispatch(stubborn, {});
   await started.opened;
+  await until(async () => (await world.forge.jobs.get(id))?.status === "running", { what: "the start to be written" });
   await world.forge.jobs.cancel(id);
+  expect(await world.forge.jobs.get(id)).toMatchObject({ status: "cancel_requested" });
   finish.open();
   expect(await world.forge.jobs.wait(id)).toMatchObject({ status: "completed", output: "done all the same" });
 });

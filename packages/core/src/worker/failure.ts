@@ -8,6 +8,16 @@ import { clipText } from "../values.ts";
 const FULL_TEXT_BYTES = 16 * 1024;
 const SHORT_ID = 8;
 
+/** The thrown value, or a plain error in place of one that cannot even be looked at, such as a revoked proxy. */
+export function tame(thrown: unknown): unknown {
+  try {
+    void (thrown instanceof Error && thrown.cause);
+    return thrown;
+  } catch {
+    return new Error("A value was thrown that cannot be looked at.");
+  }
+}
+
 /** What a thrown value becomes: the full text for operators, and the sentence that watchers see. Never throws. */
 export function runError(job: JobDefinition, jobId: string, thrown: unknown): RunError {
   return {

@@ -11,7 +11,7 @@ import { backoffMs } from "../retry-policy.ts";
 import { describeIssues, parseWith } from "../schema.ts";
 import type { ClaimedJob, Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
 import { clipText, serialiseOutput } from "../values.ts";
-import { runError } from "./failure.ts";
+import { runError, tame } from "./failure.ts";
 import type { UpdateSource } from "./flusher.ts";
 
 /** What a run asks of the worker around it. */
@@ -27,6 +27,8 @@ export interface RunHost {
   mayAbandon(run: Run): boolean;
   /** A handler that was given up on has ended after all. */
   zombieEnded(run: Run): void;
+  /** Why the fence refused a write of a handler that still runs. Never rejects. */
+  whyStale(run: Run): Promise<"CANCELLED" | "LEASE_LOST">;
   /** Nothing more is to be written for this run. */
   release(run: Run): void;
 }
@@ -84,7 +86,8 @@ export class Run implements UpdateSource {
       const output = await this.#call();
       this.#settle(() => this.#completed(output));
     } catch (thrown) {
-      this.#settle(() => this.#failed(thrown));
+      const seen = tame(thrown);
+      this.#settle(() => this.#failed(seen));
     }
     this.#ended = true;
     if (this.#slotHeld) this.#giveSlotBack(false);
@@ -104,8 +107,8 @@ export class Run implements UpdateSource {
   onResult(result: RunUpdateResult, update: RunUpdate): void {
     if (result.result === "stale") {
       this.#settled = true;
-      this.abort("LEASE_LOST");
       this.#host.release(this);
+      if (!this.#ended) void this.#host.whyStale(this).then((code) => this.abort(code));
     } else if (update.outcome !== null) {
       this.#host.release(this);
     } else if (result.cancelRequested) {

@@ -98,6 +98,7 @@ export class Worker {
       mayAbandon: ({ job }) => (this.#zombies.get(job.queue) ?? 0) < (deps.queues[job.queue] ?? 0),
       freeSlot: (run, zombie) => this.#onSlotFree(run, zombie),
       zombieEnded: ({ job }) => this.#countZombie(job.queue, -1),
+      whyStale: ({ job }) => this.#whyStale(job.id),
       release: ({ job }) => this.#letGo(job),
     };
     for (const [queue, slots] of Object.entries(deps.queues)) this.#loops.set(queue, this.#makeLoop(queue, slots));
@@ -213,6 +214,12 @@ export class Worker {
 
   #countZombie(queue: string, by: 1 | -1): void {
     this.#zombies.set(queue, (this.#zombies.get(queue) ?? 0) + by);
+  }
+
+  /** A job may be cancelled between its claim and the write that says it runs: then its row has ended, and the fence with it. */
+  async #whyStale(jobId: string): Promise<"CANCELLED" | "LEASE_LOST"> {
+    const states = await this.#deps.store.jobs.states({ ids: [jobId] }).catch(() => []);
+    return states[0]?.status === "cancelled" ? "CANCELLED" : "LEASE_LOST";
   }
 
   #letGo(job: ClaimedJob): void {
