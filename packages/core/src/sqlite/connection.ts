@@ -35,8 +35,9 @@ export class Connection {
 
   get writer(): Handle {
     return (this.#writer ??= this.#open((db) => {
-      // Only a file without tables takes this setting; one that the application made before keeps its own.
-      db.exec("PRAGMA auto_vacuum = INCREMENTAL");
+      // Only an empty file takes this setting; one that the application made before keeps its own.
+      const { page_count: pages } = db.prepare("PRAGMA page_count").get() as { page_count: number };
+      if (pages === 0) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
       const { journal_mode: mode } = db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
       if (mode !== "wal" && !this.inMemory) {
         throw new ForgeError("UNAVAILABLE", `The database ${this.path} cannot use a write-ahead log; put it on a local disk.`);
