@@ -47,27 +47,18 @@ export const errorsSuite: Suite = {
   topic: "errors",
   cases: [
     {
-      name: "every verb on a database that does not answer fails with UNAVAILABLE, its driver's error as cause",
-      async run({ unreachable }) {
-        const { store } = unreachable();
-        for (const [verb, call] of everyVerb) {
-          const error = await failure(call(store));
-          expect(error.code, verb).toBe("UNAVAILABLE");
-          expect(error.cause, verb).toBeInstanceOf(Error);
-        }
-        await store.close();
-      },
-    },
-    {
-      name: "the address and the message name the database without its password",
+      name: "every verb on a database that does not answer fails with UNAVAILABLE",
       async run({ unreachable }) {
         const { store, names, secrets } = unreachable();
-        const { message } = await failure(store.migrate());
         expect(store.address).toContain(names);
-        expect(message).toContain(names);
-        for (const secret of secrets) {
-          expect(message).not.toContain(secret);
-          expect(store.address).not.toContain(secret);
+        const failures = await Promise.all(
+          everyVerb.map(async ([verb, call]) => ({ verb, error: await failure(call(store)) })),
+        );
+        for (const { verb, error } of failures) {
+          expect(error.code, verb).toBe("UNAVAILABLE");
+          expect(error.cause, verb).toBeInstanceOf(Error);
+          expect(error.message, verb).toContain(names);
+          for (const secret of secrets) expect(`${error.message} ${store.address}`).not.toContain(secret);
         }
         await store.close();
       },

@@ -39,10 +39,9 @@ export async function jobIn(
   status: StoredJobStatus,
   { leaseMs, ...overrides }: Partial<NewJob> & { leaseMs?: number } = {},
 ): Promise<PlacedJob> {
-  const workerId = await registerWorker(store, leaseMs);
-  const job = await insertJob(store, overrides);
+  const [workerId, job] = await Promise.all([registerWorker(store, leaseMs), insertJob(store, overrides)]);
   if (status === "pending") return { ...job, claimNo: 0, workerId };
-  const { claimNo } = await claimJob(store, { ...job, workerId });
+  const { claimNo } = await claimJob(store, job, workerId);
   const placed = { ...job, claimNo, workerId };
   if (status === "claimed") return placed;
   if (status === "cancelled") await cancelJob(store, job.id, CANCEL_REASON);

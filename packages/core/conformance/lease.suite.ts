@@ -67,7 +67,7 @@ export const leaseSuite: Suite = {
         const workerId = await registerWorker(store);
         const take = async (type: string): Promise<{ id: string; claimNo: number }> => {
           await insertJob(store, { type });
-          return claimJob(store, { type, workerId });
+          return claimJob(store, { type }, workerId);
         };
         const claimed = await take("claimed");
         const running = await take("running");

@@ -46,15 +46,15 @@ export const listSuite: Suite = {
       async run({ store }) {
         const wanted = { type: "export", queue: "media", owner: "ada" };
         const match = (await jobIn(store, "failed", wanted)).id;
-        const pending = (await jobIn(store, "pending", wanted)).id;
         const type = (await jobIn(store, "failed", { ...wanted, type: "import" })).id;
         const queue = (await jobIn(store, "failed", { ...wanted, queue: "mail" })).id;
         const owner = (await jobIn(store, "failed", { ...wanted, owner: "eve" })).id;
         const nobody = (await jobIn(store, "failed", { ...wanted, owner: null })).id;
+        const pending = (await jobIn(store, "pending", wanted)).id;
         expect(await idsOf(store, { status: "failed" })).toEqual([nobody, owner, queue, type, match]);
-        expect(await idsOf(store, { type: "export" })).toEqual([nobody, owner, queue, pending, match]);
-        expect(await idsOf(store, { queue: "media" })).toEqual([nobody, owner, type, pending, match]);
-        expect(await idsOf(store, { owner: "ada" })).toEqual([queue, type, pending, match]);
+        expect(await idsOf(store, { type: "export" })).toEqual([pending, nobody, owner, queue, match]);
+        expect(await idsOf(store, { queue: "media" })).toEqual([pending, nobody, owner, type, match]);
+        expect(await idsOf(store, { owner: "ada" })).toEqual([pending, queue, type, match]);
         expect(await idsOf(store, { ...wanted, status: "failed" })).toEqual([match]);
         expect(await idsOf(store, { ...wanted, status: "failed", before: match })).toEqual([]);
         expect(await idsOf(store, { ...wanted, status: "completed" })).toEqual([]);

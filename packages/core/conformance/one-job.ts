@@ -54,7 +54,8 @@ export async function insertKeyed(store: Store, keys: readonly KeyClaim[]): Prom
 /** Claims the one job of this type, for a new worker unless the case names one. */
 export async function claimJob(
   store: Store,
-  { type, queue = "default", workerId }: { type: string; queue?: string; workerId?: string | undefined },
+  { type, queue = "default" }: { type: string; queue?: string },
+  workerId?: string,
 ): Promise<ClaimedJob> {
   return only(await claimJobs(store, { types: [type], queue, limit: 1, workerId }));
 }

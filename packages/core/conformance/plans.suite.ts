@@ -3,7 +3,7 @@ import type { NewJob, Store } from "../src/store.ts";
 import { claimJobs, newJob } from "./one-job.ts";
 import { registerWorker } from "./one-worker.ts";
 import type { Case, Suite } from "./suite.ts";
-import { power, type World } from "./world.ts";
+import { power, type Probe, type World } from "./world.ts";
 
 const BATCH = 5_000;
 const TAKEN = 50;
@@ -53,27 +53,46 @@ const CROWDS: readonly Crowd[] = [
   },
 ];
 
+const CLAIMS = 4;
+
+interface Cost {
+  readonly rows: number;
+  readonly pages: number;
+}
+
+/** The cheapest of some claims: once a second one looks from the beginning again, and may pass dead rows. */
+async function costOfClaims({ store, reads }: Probe, workerId: string, oldestFirst: boolean): Promise<Cost> {
+  await insertMany(store, CLAIMS * TAKEN, { type: "t" });
+  await insertMany(store, CLAIMS * TAKEN, { type: "u", priority: "low" });
+  const costs: Cost[] = [];
+  for (let round = 0; round < CLAIMS; round++) {
+    const claim = { workerId, queue: "default", types: ["t", "u"], limit: TAKEN, oldestFirst };
+    costs.push(await reads(async () => expect(await store.jobs.claim(claim)).toHaveLength(TAKEN)));
+  }
+  return { rows: Math.min(...costs.map(({ rows }) => rows)), pages: Math.min(...costs.map(({ pages }) => pages)) };
+}
+
 const reads = ({ name, prepare }: Crowd): Case => ({
   name: `a claim among ${name} reads at most twice the rows it takes`,
-  needs: ["rowsRead", "holdSnapshot"],
+  needs: ["probe", "holdSnapshot"],
   async run(world) {
-    const { store } = world;
-    // Plans are made, and cached, while the table is empty.
-    for (let round = 0; round < 7; round++) await claimJobs(store, { types: ["t", "u"], limit: TAKEN });
+    const probe = await power(world, "probe")();
+    const workerId = await registerWorker(probe.store);
+    // Plans are made, and may be kept, while the table is empty.
+    for (let round = 0; round < 7; round++) await claimJobs(probe.store, { types: ["t", "u"], workerId });
+    const measure = async (): Promise<Cost[]> => [
+      await costOfClaims(probe, workerId, false),
+      await costOfClaims(probe, workerId, true),
+    ];
+    const alone = await measure();
     const release = await prepare(world);
-    await insertMany(store, 4 * TAKEN, { type: "t" });
-    await insertMany(store, 4 * TAKEN, { type: "u", priority: "low" });
-    const workerId = await registerWorker(store);
-    for (const oldestFirst of [false, true]) {
-      const claim = { workerId, queue: "default", types: ["t", "u"], limit: TAKEN, oldestFirst };
-      // The first claim from the beginning may pass dead rows once; the steady state is what a worker pays.
-      expect(await store.jobs.claim(claim)).toHaveLength(TAKEN);
-      let taken = 0;
-      const read = await power(world, "rowsRead")(async () => (taken = (await store.jobs.claim(claim)).length));
-      expect(taken).toBe(TAKEN);
-      expect(read, `oldestFirst: ${oldestFirst}`).toBeLessThanOrEqual(2 * taken);
-    }
+    const amid = await measure();
     await release?.();
+    for (const [n, order] of ["most urgent first", "oldest first"].entries()) {
+      expect(amid[n]!.rows, `rows, ${order}`).toBeLessThanOrEqual(2 * TAKEN);
+      // Entries that an index scan passes over are no rows to the server's counters, but their pages are.
+      expect(amid[n]!.pages, `pages, ${order}`).toBeLessThanOrEqual(2 * alone[n]!.pages);
+    }
   },
 });
 

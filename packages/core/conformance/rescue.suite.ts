@@ -9,7 +9,7 @@ import { advance, type World } from "./world.ts";
 async function dieRunning({ store }: World, job: { id: string; type: string }, times: number): Promise<void> {
   for (let death = 0; death < times; death++) {
     const workerId = await registerWorker(store);
-    await updateJob(store, await claimJob(store, { ...job, workerId }), { started: true });
+    await updateJob(store, await claimJob(store, job, workerId), { started: true });
     expect(await rescueWorker(store, workerId)).toEqual([job.id]);
   }
 }
@@ -123,7 +123,7 @@ export const rescueSuite: Suite = {
         const job = await insertJob(store);
         for (let death = 0; death <= MAX_DEATHS; death++) {
           const workerId = await registerWorker(store);
-          expect(await claimJob(store, { ...job, workerId })).toMatchObject({ deaths: 0 });
+          expect(await claimJob(store, job, workerId)).toMatchObject({ deaths: 0 });
           await rescueWorker(store, workerId);
         }
         expect((await readJob(store, job.id)).status).toBe("pending");
@@ -163,7 +163,7 @@ export const rescueSuite: Suite = {
         const taken: PlacedJob[] = [];
         for (const type of ["claimed", "running", "flagged"]) {
           const job = await insertJob(store, { type });
-          taken.push({ ...job, workerId, ...(await claimJob(store, { type, workerId })) });
+          taken.push({ ...job, workerId, ...(await claimJob(store, { type }, workerId)) });
         }
         for (const job of taken.slice(1)) await updateJob(store, job, { started: true });
         await store.jobs.cancel({ ids: [taken[2]!.id], reason: "stop" });

@@ -96,7 +96,7 @@ export const retrySuite: Suite = {
         const job = await insertJob(store);
         for (let death = 0; death < MAX_DEATHS; death++) {
           const workerId = await registerWorker(store);
-          await updateJob(store, await claimJob(store, { ...job, workerId }), { started: true });
+          await updateJob(store, await claimJob(store, job, workerId), { started: true });
           await rescueWorker(store, workerId);
         }
         expect((await readJob(store, job.id)).status).toBe("dead_letter");

@@ -141,7 +141,7 @@ export const settleSuite: Suite = {
         for (const kind of OUTCOME_KINDS) {
           const workerId = await registerWorker(store);
           const job = await insertJob(store);
-          const run = await claimJob(store, { ...job, workerId });
+          const run = await claimJob(store, job, workerId);
           await updateJob(store, run, { started: true, outcome: OUTCOMES[kind] });
           expect(await store.workers.beat({ workerId, leaseMs: 30_000 })).toEqual({ alive: true, rows: [] });
         }

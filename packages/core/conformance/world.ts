@@ -8,14 +8,21 @@ export interface Transaction {
   readonly rollback: () => Promise<void>;
 }
 
+/** A store on the database, with what its statements cost the table of live rows. */
+export interface Probe {
+  readonly store: Store;
+  /** Counts rows (or index entries, if those are more) and pages that this store alone touches while the work is done. */
+  readonly reads: (work: () => Promise<unknown>) => Promise<{ rows: number; pages: number }>;
+}
+
 /** What only some databases can do, and the wiring shows the suite how. */
 export interface Powers {
   /** Locks a live row as another session would; the answer lets it go. */
   readonly lockRow: (id: string) => Promise<() => Promise<void>>;
   /** Cuts every connection that the stores have at present, as a restart of the server does. */
   readonly cutConnections: () => Promise<void>;
-  /** Does the work and counts the rows and index entries that the store's statements read of the live table meanwhile. */
-  readonly rowsRead: (work: () => Promise<unknown>) => Promise<number>;
+  /** Opens one more store, whose statements are counted. */
+  readonly probe: () => Promise<Probe>;
   /** Opens a transaction that keeps its view of the database, so nothing that ends later can be vacuumed away. */
   readonly holdSnapshot: () => Promise<() => Promise<void>>;
   /** Whether the database lets several transactions write at the same time. */

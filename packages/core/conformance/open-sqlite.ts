@@ -1,0 +1,53 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { DatabaseSync } from "node:sqlite";
+import { join } from "node:path";
+import { tempDir } from "../../../test/support/temp-dir.ts";
+import { sqliteStore } from "../src/sqlite/index.ts";
+import type { World } from "./world.ts";
+
+let template: Promise<Buffer> | undefined;
+
+/** Makes a SQLite file of its own for one case: a copy of one that was migrated once. */
+export async function openSqlite({ migrated }: { readonly migrated: boolean }): Promise<World> {
+  const dir = await tempDir("forge-conformance-");
+  const file = join(dir.path, "forge.db");
+  if (migrated) await writeFile(file, await (template ??= migrate()));
+  const clock = { offsetMs: 0 };
+  const [store, other] = [sqliteStore(file, { clock }), sqliteStore(file, { clock })];
+  const handles: DatabaseSync[] = [];
+  const open = (): DatabaseSync => {
+    const db = new DatabaseSync(file);
+    handles.push(db);
+    return db;
+  };
+  return {
+    store,
+    other,
+    clock,
+    powers: {},
+    begin: async () => {
+      const db = open();
+      db.exec("BEGIN");
+      return { tx: db, commit: async () => db.exec("COMMIT"), rollback: async () => db.exec("ROLLBACK") };
+    },
+    rows: async (sql) => open().prepare(sql).all(),
+    unreachable: () => {
+      const folder = join(dir.path, "missing");
+      return { store: sqliteStore(join(folder, "forge.db")), names: folder, secrets: [] };
+    },
+    dispose: async () => {
+      for (const db of handles) db.close();
+      await Promise.all([store.close(), other.close()]);
+      await dir.remove();
+    },
+  };
+}
+
+async function migrate(): Promise<Buffer> {
+  await using dir = await tempDir("forge-conformance-");
+  const file = join(dir.path, "forge.db");
+  const store = sqliteStore(file);
+  await store.migrate();
+  await store.close();
+  return readFile(file);
+}

@@ -1,0 +1,106 @@
+import pg from "pg";
+import { postgresStore } from "../src/postgres/index.ts";
+import type { StoreClock } from "../src/store.ts";
+import type { Powers, Probe, Transaction } from "./world.ts";
+
+/** What the suite does to a PostgreSQL database beside the stores: each on a connection of its own. */
+export class PostgresSessions {
+  readonly #url: string;
+  readonly #schema: string;
+  readonly #clock: StoreClock;
+  readonly #clients: pg.Client[] = [];
+  readonly #closings: (() => Promise<void>)[] = [];
+
+  constructor(url: string, schema: string, clock: StoreClock) {
+    this.#url = url;
+    this.#schema = schema;
+    this.#clock = clock;
+  }
+
+  readonly rows = async (sql: string): Promise<Record<string, unknown>[]> => {
+    const client = await this.#connect();
+    await client.query(`SET search_path TO ${pg.escapeIdentifier(this.#schema)}`);
+    return (await client.query<Record<string, unknown>>(sql)).rows;
+  };
+
+  /** With the server's own search path, as an application that does not know the schema has it. */
+  readonly begin = async (): Promise<Transaction> => {
+    const tx = await this.#connect();
+    await tx.query("BEGIN");
+    return {
+      tx,
+      commit: async () => void (await tx.query("COMMIT")),
+      rollback: async () => void (await tx.query("ROLLBACK")),
+    };
+  };
+
+  readonly powers: Powers = {
+    concurrentWriters: true,
+    lockRow: async (id) => {
+      const client = await this.#connect();
+      await client.query("BEGIN");
+      await client.query(`SELECT 1 FROM ${this.#live} WHERE id = $1 FOR UPDATE`, [id]);
+      return async () => void (await client.query("ROLLBACK"));
+    },
+    cutConnections: async () => {
+      const client = await this.#connect();
+      await client.query(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
+      );
+    },
+    holdSnapshot: async () => {
+      const client = await this.#connect();
+      await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+      await client.query(`SELECT 1 FROM ${this.#live} LIMIT 1`);
+      return async () => void (await client.query("ROLLBACK"));
+    },
+    probe: async () => {
+      // One connection for all statements, since a session's counters reach the others only when it says so.
+      const pool = new pg.Pool({ connectionString: this.#url, max: 1 });
+      pool.on("error", () => {});
+      const store = postgresStore({ pool, schema: this.#schema, clock: this.#clock });
+      this.#closings.push(async () => {
+        await store.close();
+        await pool.end();
+      });
+      return { store, reads: (work) => this.#reads(pool, work) };
+    },
+  };
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#clients.map((client) => client.end()), ...this.#closings.map((close) => close())]);
+  }
+
+  get #live(): string {
+    return `${pg.escapeIdentifier(this.#schema)}.forge_live`;
+  }
+
+  async #connect(): Promise<pg.Client> {
+    const client = new pg.Client({ connectionString: this.#url });
+    // `cutConnections` cuts these too; without a listener that would end the process.
+    client.on("error", () => {});
+    await client.connect();
+    this.#clients.push(client);
+    return client;
+  }
+
+  async #reads(pool: pg.Pool, work: () => Promise<unknown>): ReturnType<Probe["reads"]> {
+    const before = await counters(pool);
+    await work();
+    const after = await counters(pool);
+    return { rows: after.rows - before.rows, pages: after.pages - before.pages };
+  }
+}
+
+async function counters(pool: pg.Pool): ReturnType<Probe["reads"]> {
+  // Takes effect when the statement has ended, so what it covers is read by the next one.
+  await pool.query("SELECT pg_stat_force_next_flush()");
+  const { rows } = await pool.query<{ rows: number; pages: number }>(`
+    SELECT (t.seq_tup_read + greatest(t.idx_tup_fetch, i.read))::int AS rows,
+           (io.heap_blks_read + io.heap_blks_hit + io.idx_blks_read + io.idx_blks_hit)::int AS pages
+      FROM pg_stat_all_tables t
+      JOIN pg_statio_all_tables io USING (relid)
+     CROSS JOIN LATERAL (SELECT sum(idx_tup_read) AS read FROM pg_stat_all_indexes WHERE relid = t.relid) i
+     WHERE t.relname = 'forge_live'`);
+  return rows[0]!;
+}

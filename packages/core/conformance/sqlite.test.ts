@@ -1,0 +1,17 @@
+import { describeStore } from "./describe-store.ts";
+import { openSqlite } from "./open-sqlite.ts";
+
+describeStore("SQLite", openSqlite, {
+  capabilities: { multiHost: false, namedHints: false },
+  powers: [],
+  skips: [
+    "transaction > an open transaction with a new job holds up neither claims nor settles",
+    "update > a row that somebody else has locked is reported held, the others are written, and it is applied later",
+    "changes > after a loss listeners are told, look at everything, and hear again",
+    "errors > a store goes on by itself after its connections were cut",
+    "plans > a claim among 100,000 future jobs of a higher priority reads at most twice the rows it takes",
+    "plans > a claim among 20,000 due jobs of types that nobody here serves reads at most twice the rows it takes",
+    "plans > a claim among 20,000 due jobs of other queues reads at most twice the rows it takes",
+    "plans > a claim among 5,000 jobs that ended while a transaction held its view open reads at most twice the rows it takes",
+  ],
+});
