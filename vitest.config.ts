@@ -55,6 +55,7 @@ export default defineConfig({
       { ...browser("svelte", tests("packages/svelte/test")), plugins: [svelte({ configFile: false })] },
       browser("react", tests("packages/react/test")),
       node("demo-server", { include: tests("apps/demo-server/test"), postgres: true }),
+      browser("demo-shared", tests("apps/demo-shared/test")),
       node("repo", { include: ["test/*.test.ts"] }),
     ],
   },
