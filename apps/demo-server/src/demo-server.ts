@@ -1,0 +1,93 @@
+import { createForge, type Forge } from "@forge-jobs/core";
+import { forgeGateway } from "@forge-jobs/gateway";
+import Fastify, { type FastifyInstance } from "fastify";
+import { mkdir } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import { DEMO_USERS, type DemoData } from "./data/demo-data.ts";
+import { demoFiles } from "./files/demo-files.ts";
+import { exportUsers } from "./jobs/export-users.ts";
+import { importContacts } from "./jobs/import-contacts.ts";
+import { removeLeftovers } from "./leftovers.ts";
+import { demoDatabase } from "./open-database.ts";
+import { downloadRoutes } from "./routes/downloads.ts";
+import { pageRoutes } from "./routes/pages.ts";
+import { addPrincipals } from "./routes/principal.ts";
+import { uploadRoute } from "./routes/uploads.ts";
+import type { Settings } from "./settings.ts";
+
+/** A demo server that listens. */
+export interface DemoServer {
+  /** Without a closing slash. */
+  readonly url: string;
+  readonly databaseLabel: string;
+  readonly forge: Forge;
+  /** Ends the streams, gives running jobs 3 s to finish, gives the others back, and closes the database. */
+  close(): Promise<void>;
+}
+
+/** What tests change. */
+export interface StartOptions {
+  /** How many users to seed an empty database with. Default 100,000. */
+  readonly users?: number;
+}
+
+const LEFTOVERS_EVERY_MS = 30_000;
+
+/** Migrates and seeds the database, works on jobs, and serves both pages. Resolves when it listens. */
+export async function startDemoServer(settings: Settings, { users = DEMO_USERS }: StartOptions = {}): Promise<DemoServer> {
+  await mkdir(settings.dataDir, { recursive: true });
+  const database = demoDatabase(settings);
+  const files = demoFiles(settings.dataDir);
+  // Forge goes first, since it settles how an SQLite file is laid out. Its handlers wait for the demo's tables.
+  const opened = Promise.withResolvers<DemoData>();
+  opened.promise.catch(() => undefined);
+  const forge: Forge = createForge({
+    store: database.store,
+    jobs: [exportUsers, importContacts],
+    context: { demo: { data: opened.promise, files, paceMs: settings.paceMs, ownerOf: (jobId) => ownerOf(forge, jobId) } },
+  });
+  const app = Fastify({ forceCloseConnections: true });
+  let data: DemoData | null = null;
+  let sweeper: NodeJS.Timeout | undefined;
+  const close = async (): Promise<void> => {
+    clearInterval(sweeper);
+    opened.reject(new Error("The server stops"));
+    await app.close();
+    await forge.stop({ timeout: "3s" });
+    await data?.close();
+  };
+
+  try {
+    await forge.start();
+    data = await database.openData({ users });
+    opened.resolve(data);
+    const leftovers = { forge, data, dataDir: settings.dataDir };
+    await removeLeftovers({ ...leftovers, now: Date.now() });
+    sweeper = setInterval(() => {
+      // What it could not reach this time it finds the next time.
+      removeLeftovers({ ...leftovers, now: Date.now() }).catch(() => undefined);
+    }, LEFTOVERS_EVERY_MS);
+
+    await addPrincipals(app);
+    await app.register(forgeGateway, { forge, authenticate: (request) => ({ id: request.principalId }) });
+    await app.register(uploadRoute, { files });
+    await app.register(downloadRoutes, { forge, files });
+    await app.register(pageRoutes, { pages: settings.pages });
+    await app.listen({ host: settings.host, port: settings.port });
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const url = `http://${settings.host}:${listeningPort(app)}`;
+  return { url, databaseLabel: database.label, forge, close };
+}
+
+async function ownerOf(forge: Forge, jobId: string): Promise<string> {
+  const owner = (await forge.jobs.get(jobId))?.owner ?? null;
+  if (owner === null) throw new Error(`Job ${jobId} has no owner; pass { owner } where it is dispatched.`);
+  return owner;
+}
+
+function listeningPort(app: FastifyInstance): number {
+  return (app.server.address() as AddressInfo).port;
+}

@@ -1,0 +1,16 @@
+import { svelte } from "@sveltejs/vite-plugin-svelte";
+import { fileURLToPath } from "node:url";
+import { defaultClientConditions, defineConfig } from "vite";
+
+// `npx -y pnpm@12 demo` serves the built page; for `vite` alone, what is not the page comes from a demo that runs beside it.
+const demoServer = process.env["FORGE_DEMO_URL"] ?? "http://localhost:3000";
+
+export default defineConfig({
+  base: "/svelte/",
+  plugins: [svelte()],
+  resolve: {
+    conditions: ["source", ...defaultClientConditions],
+    alias: { $lib: fileURLToPath(new URL("src/lib", import.meta.url)) },
+  },
+  server: { proxy: { "/_api": demoServer, "/uploads": demoServer, "/downloads": demoServer, "/samples": demoServer } },
+});
