@@ -47,7 +47,6 @@ export async function mountGateway(app: FastifyInstance, settings: Settings): Pr
     async (scope) => {
       scope.addHook("onRoute", (route) => {
         route.bodyLimit = limits.bodyBytes;
-        route.exposeHeadRoute = false;
       });
       guard(scope, settings.origins);
       for (const routes of [rpcRoutes, eventsRoutes, subscribeRoutes, jobRoutes, probeRoutes]) routes(scope, context);

@@ -17,10 +17,12 @@ export function guard(app: FastifyInstance, origins: ReadonlySet<string>): void 
 
   app.setErrorHandler((error, request, reply) => answerError(error, request, reply));
   app.setNotFoundHandler((request) => {
-    throw new ForgeError("NOT_FOUND", `There is no ${request.method} ${request.url.split("?")[0]}.`);
+    throw noSuchRoute(request);
   });
 
   app.addHook("onRequest", async (request, reply) => {
+    // Fastify adds HEAD to every GET; one of a stream would open it for nobody.
+    if (request.method === "HEAD") throw noSuchRoute(request);
     void reply.header("cache-control", "no-store");
     const { origin } = request.headers;
     if (origin !== undefined && origins.has(origin)) allow(origin, reply);
@@ -60,6 +62,10 @@ function allow(origin: string, reply: FastifyReply): void {
     .header("access-control-allow-credentials", "true")
     .header("access-control-expose-headers", "retry-after")
     .header("vary", vary === undefined ? "Origin" : `${String(vary)}, Origin`);
+}
+
+function noSuchRoute({ method, url }: FastifyRequest): ForgeError {
+  return new ForgeError("NOT_FOUND", `There is no ${method} ${url.split("?")[0]}.`);
 }
 
 function foreign(origin: string | undefined): ForgeError {
