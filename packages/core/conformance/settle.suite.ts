@@ -74,12 +74,29 @@ const heeded = (kind: Kind): Case => ({
   },
 });
 
+const silent = (kind: Kind): Case => ({
+  name: `${kind} of a run that said nothing, merged with started, clears what the attempt before left`,
+  async run(world) {
+    const { store } = world;
+    const job = await jobIn(store, "running");
+    await updateJob(store, job, { progress: 70, message: "almost", outcome: OUTCOMES.retry });
+    const before = await readJob(store, job.id);
+    advance(world, 60_000);
+    await updateJob(store, await claimJob(store, job), { started: true, outcome: OUTCOMES[kind] });
+    const after = await readJob(store, job.id);
+    const { error = null, publicError = null } = SAYS[kind];
+    expect(after).toMatchObject({ status: STATUS_AFTER[kind], progress: null, message: null, error, publicError });
+    expect(after.startedAt! - before.startedAt!).toBeGreaterThanOrEqual(60_000);
+  },
+});
+
 /** Every way a run ends. */
 export const settleSuite: Suite = {
   topic: "settle",
   cases: [
     ...OUTCOME_KINDS.map((kind) => outcome(kind, "running")),
     ...OUTCOME_KINDS.map((kind) => outcome(kind, "claimed")),
+    ...OUTCOME_KINDS.map(silent),
     ...OUTCOME_KINDS.map(heeded),
     {
       name: "a job may complete without an output",
