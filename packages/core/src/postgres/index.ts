@@ -1,1 +1,2 @@
-export {};
+export { postgresStore } from "./store.ts";
+export type { PostgresStoreOptions } from "./options.ts";

@@ -1,0 +1,93 @@
+import type { ChangeListener, Changes, NewJob } from "../store.ts";
+import { type Channels, channelsOf } from "./channels.ts";
+import type { Database } from "./database.ts";
+import { Ear } from "./ear.ts";
+import type { HintSink, Moved } from "./hints.ts";
+import { NOTIFY, Outbox } from "./outbox.ts";
+import { decodeMoved, encodeMoved, encodeQueue } from "./payloads.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * What moved: told to the listeners of this process at once, and between processes by NOTIFY.
+ *
+ * Without listeners it only tells. With the first one it opens the connection that listens; once that is up, listeners hear
+ * `any` and then that hints are live, and after a loss the same again. With the last one it closes that connection.
+ */
+export class ChangeFeed implements Changes, HintSink {
+  readonly #channels: Channels;
+  readonly #outbox: Outbox;
+  readonly #ear: Ear;
+  readonly #listeners = new Set<ChangeListener>();
+
+  constructor(database: Database) {
+    this.#channels = channelsOf(database);
+    this.#ear = new Ear(database, this.#channels, {
+      onNotification: (channel, payload) => this.#hear(channel, payload),
+      onUp: () => {
+        this.#tell((listener) => {
+          listener.onAvailable("any");
+          listener.onMoved("any", "foreign");
+          listener.onLive(true);
+        });
+      },
+      onDown: () => this.#tell((listener) => listener.onLive(false)),
+    });
+    this.#outbox = new Outbox(this.#channels, (statement, values) => {
+      const session = this.#ear.session;
+      if (session !== null) return session.run(statement, values);
+      return database.connected((pooled) => pooled.run(statement, values));
+    });
+  }
+
+  subscribe(listener: ChangeListener): () => void {
+    this.#listeners.add(listener);
+    this.#ear.open();
+    if (this.#ear.isUp) queueMicrotask(() => this.#listeners.has(listener) && listener.onLive(true));
+    return () => {
+      this.#listeners.delete(listener);
+      if (this.#listeners.size === 0) void this.#ear.close();
+    };
+  }
+
+  available(queues: Iterable<string>): void {
+    const names = [...queues];
+    if (names.length === 0) return;
+    this.#tell((listener) => listener.onAvailable(names));
+    this.#outbox.addQueues(names);
+  }
+
+  moved(jobs: readonly Moved[]): void {
+    if (jobs.length === 0) return;
+    this.#tell((listener) => listener.onMoved(jobs, "own"));
+    this.#outbox.addMoved(jobs);
+  }
+
+  async insideTransaction(session: Session, jobs: readonly NewJob[]): Promise<void> {
+    const queues = [...new Set(jobs.map(({ queue }) => queue))];
+    const moved = encodeMoved(jobs.map(({ id }) => ({ id, revision: 1, status: "pending", progress: null })));
+    if (queues.length === 0) return;
+    await session.run(NOTIFY, [
+      [...queues.map(() => this.#channels.available), ...moved.map(() => this.#channels.updates)],
+      [...queues.map(encodeQueue), ...moved],
+    ]);
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+    await this.#outbox.close();
+    await this.#ear.close();
+  }
+
+  #hear(channel: string, payload: string): void {
+    if (channel === this.#channels.available) {
+      this.#tell((listener) => listener.onAvailable(payload === "" ? "any" : [payload]));
+      return;
+    }
+    const hints = decodeMoved(payload);
+    if (hints.length > 0) this.#tell((listener) => listener.onMoved(hints, "foreign"));
+  }
+
+  #tell(tell: (listener: ChangeListener) => void): void {
+    for (const listener of this.#listeners) tell(listener);
+  }
+}

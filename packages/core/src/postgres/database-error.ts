@@ -1,0 +1,107 @@
+import { ForgeError } from "../errors.ts";
+
+/** What kind of trouble an error of the driver is; it decides who tries again, and what the caller is told. */
+export type Trouble =
+  /** No answer: the connection could not be made or was lost. Sent again, since every verb stands being sent twice. */
+  | "lost"
+  /** Another transaction was in the way. Sent again. */
+  | "conflict"
+  /** The database answers, but cannot do this now: no space, out of memory, a time-out of the operator's. */
+  | "exhausted"
+  /** It does not let this role in, or has no such database. */
+  | "refused"
+  /** Forge's tables are not there, or not all of their columns. */
+  | "unmigrated"
+  /** The row's data is at fault. */
+  | "data"
+  | "unexpected";
+
+const BY_CODE: Readonly<Record<string, Trouble>> = {
+  "25006": "lost", // read-only: this server is no longer the primary
+  "40001": "conflict",
+  "40P01": "conflict",
+  "55P03": "conflict",
+  "57P01": "lost",
+  "57P02": "lost",
+  "57P03": "lost",
+  "57P05": "lost",
+  "53300": "lost",
+  "57014": "exhausted",
+  "3D000": "refused",
+  "3F000": "unmigrated",
+  "42P01": "unmigrated",
+  "42703": "unmigrated",
+  "42501": "refused",
+};
+
+const BY_CLASS: Readonly<Record<string, Trouble>> = {
+  "08": "lost",
+  "22": "data",
+  "23": "data",
+  "28": "refused",
+  "53": "exhausted",
+  "54": "data",
+  "58": "exhausted",
+};
+
+/** Tells what kind of trouble an error of `pg` is. */
+export function troubleOf(error: unknown): Trouble {
+  const state = sqlState(error);
+  if (state !== null) return BY_CODE[state] ?? BY_CLASS[state.slice(0, 2)] ?? "unexpected";
+  // A mistake of ours. Everything else that does not come from the server is the driver's word, or the socket's, that
+  // there is no connection: most of it has no code to go by.
+  if (error instanceof TypeError || error instanceof RangeError) return "unexpected";
+  return "lost";
+}
+
+/** When it makes sense to ask again after a database did not answer. */
+const RETRY_AFTER_MS = 1_000;
+
+/** The error that callers of a store see in place of the driver's, which becomes its cause. */
+export function storeError(error: unknown, address: string): ForgeError {
+  if (error instanceof ForgeError) return error;
+  const trouble = troubleOf(error);
+  const state = sqlState(error);
+  const code = state === null ? "" : ` (SQLSTATE ${state})`;
+  const waiting = { cause: error, retryAfterMs: RETRY_AFTER_MS };
+  switch (trouble) {
+    case "lost":
+      return new ForgeError(
+        "UNAVAILABLE",
+        `PostgreSQL at ${address} does not answer; start it, or check the URL.`,
+        waiting,
+      );
+    case "conflict":
+      return new ForgeError(
+        "UNAVAILABLE",
+        `Other transactions were in the way at ${address}${code}; try again.`,
+        waiting,
+      );
+    case "exhausted":
+      return new ForgeError("UNAVAILABLE", `PostgreSQL at ${address} cannot do this now${code}; see its log.`, waiting);
+    case "refused":
+      return new ForgeError("UNAVAILABLE", `PostgreSQL at ${address} refuses this role or database${code}.`, waiting);
+    case "unmigrated":
+      return new ForgeError(
+        "CONFLICT",
+        `The tables at ${address} are not those of this release${code}; run migrate().`,
+        {
+          cause: error,
+        },
+      );
+    case "data":
+      return new ForgeError("BAD_REQUEST", `PostgreSQL refuses the data${code}; look at the cause for which.`, {
+        cause: error,
+      });
+    case "unexpected":
+      return new ForgeError("INTERNAL", `Unexpected trouble with PostgreSQL at ${address}${code}; look at the cause.`, {
+        cause: error,
+      });
+  }
+}
+
+/** By shape and not by class: a caller's client may come from another copy of `pg`. */
+function sqlState(error: unknown): string | null {
+  if (!(error instanceof Error) || !("severity" in error) || !("code" in error)) return null;
+  return typeof error.code === "string" && error.code.length === 5 ? error.code : null;
+}

@@ -1,0 +1,45 @@
+import type { Tables } from "./database.ts";
+
+/** How a row ends; each is an SQL expression over the live row `l`, the time `now` and what else the statement reads. */
+export interface Ending {
+  /** The tables that the row is read from: the live row as `l`, and a subquery that gives `now`. */
+  readonly from: string;
+  readonly status: string;
+  readonly error: string;
+  readonly publicError: string;
+  readonly output?: string;
+  readonly attempts?: string;
+  readonly startedAt?: string;
+  readonly progress?: string;
+  readonly message?: string;
+}
+
+/** The INSERT that writes rows deleted from the live table to the table of ended rows. Answers a `WrittenRow` for each. */
+export function insertEnded({ ended }: Tables, ending: Ending): string {
+  const {
+    from,
+    status,
+    error,
+    publicError,
+    output = "NULL::json",
+    attempts = "l.attempts",
+    startedAt = "l.started_at",
+    progress = "l.progress",
+    message = "l.message",
+  } = ending;
+  return `INSERT INTO ${ended} (
+      id, scheduled_at, created_at, lane, claim_no, revision, attempts, max_attempts, budget, priority,
+      status, job_type, queue, input, claimed_at, started_at, completed_at, failed_at, cancel_requested_at, cancelled_at,
+      progress, output, owner, message, error, public_error, overrides, keys
+    )
+    SELECT
+      l.id, l.scheduled_at, l.created_at, l.lane, l.claim_no, l.revision + 1, ${attempts}, l.max_attempts, l.budget, l.priority,
+      final.status, l.job_type, l.queue, l.input, l.claimed_at, ${startedAt},
+      CASE WHEN final.status = 'completed' THEN now END,
+      CASE WHEN final.status IN ('failed', 'dead_letter') THEN now END,
+      l.cancel_requested_at,
+      CASE WHEN final.status = 'cancelled' THEN now END,
+      ${progress}, ${output}, l.owner, ${message}, ${error}, ${publicError}, l.overrides, l.keys
+    FROM ${from}, LATERAL (SELECT ${status}) AS final (status)
+    RETURNING id, revision, status, progress`;
+}

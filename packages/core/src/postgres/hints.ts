@@ -1,0 +1,21 @@
+import type { StoredJobStatus } from "@forge-jobs/protocol";
+import type { NewJob } from "../store.ts";
+import type { Session } from "./session.ts";
+
+/** What a statement changed of one job, as it is told to others. */
+export interface Moved {
+  readonly id: string;
+  readonly revision: number;
+  readonly status: StoredJobStatus;
+  readonly progress: number | null;
+}
+
+/** Where writers tell what others may want to look at: after their commit, but for `insideTransaction`. */
+export interface HintSink {
+  /** Jobs of these queues may have become claimable, now or later. */
+  available(queues: Iterable<string>): void;
+  /** These jobs changed. */
+  moved(jobs: readonly Moved[]): void;
+  /** Tells of new jobs from within a caller's transaction, so that everybody hears of them at its commit. */
+  insideTransaction(session: Session, jobs: readonly NewJob[]): Promise<void>;
+}

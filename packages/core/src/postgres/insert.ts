@@ -1,0 +1,78 @@
+import type { InsertResult, JobVerbs, NewJob } from "../store.ts";
+import { type Arrays, binaryArrays, plainArrays } from "./arrays.ts";
+import type { Database } from "./database.ts";
+import type { HintSink } from "./hints.ts";
+import { JobRows } from "./job-rows.ts";
+import { KeyRing } from "./keys.ts";
+import type { Session } from "./session.ts";
+import { callersSession } from "./transaction.ts";
+
+/** Makes the verb `insert`. */
+export function createInsert(database: Database, hints: HintSink): JobVerbs["insert"] {
+  const rows = new JobRows(database);
+  const keyRing = new KeyRing(database);
+
+  /** Takes the keys and writes the jobs that got theirs. Runs inside a transaction, unless no job has keys. */
+  async function insertAll(session: Session, jobs: readonly NewJob[], arrays: Arrays): Promise<InsertResult[]> {
+    const hasKeys = jobs.some(({ keys }) => keys.length > 0);
+    const holders = hasKeys ? await keyRing.take(session, jobs, arrays) : [];
+    await rows.insert(
+      session,
+      jobs.filter((_, n) => (holders[n] ?? null) === null),
+      arrays,
+    );
+    return jobs.map(({ id }, n) => ({ id: holders[n] ?? id, created: (holders[n] ?? null) === null }));
+  }
+
+  /** The same for an attempt whose answer may have been lost: jobs that exist by now are its doing, their keys too. */
+  async function insertRest(session: Session, jobs: readonly NewJob[]): Promise<InsertResult[]> {
+    const known = await rows.known(session, jobs, binaryArrays);
+    const rest = await insertAll(
+      session,
+      jobs.filter(({ id }) => !known.has(id)),
+      binaryArrays,
+    );
+    return jobs.map(({ id }) => (known.has(id) ? { id, created: true } : (rest.shift() as InsertResult)));
+  }
+
+  async function insertOwn(jobs: readonly NewJob[]): Promise<InsertResult[]> {
+    if (jobs.every(({ keys }) => keys.length === 0)) {
+      return database.retrying((again) =>
+        database.connected((session) => (again ? insertRest(session, jobs) : insertAll(session, jobs, binaryArrays))),
+      );
+    }
+    const [only] = jobs;
+    let unsure = false;
+    if (jobs.length === 1 && only?.keys.length === 1) {
+      // Mostly the key is new, and then this is one round trip where the transaction below takes four.
+      const isNew = await database.retrying(async (again) => {
+        unsure = again;
+        return !again && database.connected((session) => rows.insertWithKey(session, only, binaryArrays));
+      });
+      if (isNew) return [{ id: only.id, created: true }];
+    }
+    return database.transaction((session, again) =>
+      again || unsure ? insertRest(session, jobs) : insertAll(session, jobs, binaryArrays),
+    );
+  }
+
+  return async ({ jobs, tx }) => {
+    if (jobs.length === 0) return [];
+    if (tx === undefined) {
+      const results = await insertOwn(jobs);
+      hints.available(queuesOf(jobs, results));
+      return results;
+    }
+    const session = callersSession(tx, database.address);
+    const results = await insertAll(session, jobs, plainArrays);
+    await hints.insideTransaction(
+      session,
+      jobs.filter((_, n) => results[n]?.created === true),
+    );
+    return results;
+  };
+}
+
+function queuesOf(jobs: readonly NewJob[], results: readonly InsertResult[]): Set<string> {
+  return new Set(jobs.filter((_, n) => results[n]?.created === true).map(({ queue }) => queue));
+}

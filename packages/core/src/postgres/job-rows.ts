@@ -1,0 +1,160 @@
+import { lane } from "../lane.ts";
+import { type NewJob, PRIORITIES } from "../store.ts";
+import type { Arrays } from "./arrays.ts";
+import type { Database } from "./database.ts";
+import { keepMsOf } from "./key-hold.ts";
+import type { Row, Session, Statement } from "./session.ts";
+
+/** An idempotency key that a person's retry takes again, as it stands in its job's row. */
+export interface StoredKey {
+  readonly scope: string;
+  readonly key: string;
+  readonly keepMs: number | null;
+}
+
+const MS = "interval '1 millisecond'";
+const DUE = `coalesce(timestamptz 'epoch' + at_ms * ${MS}, now + delay_ms * ${MS})`;
+
+/** Makes and runs the statements that write new jobs. */
+export class JobRows {
+  readonly #database: Database;
+  readonly #mixed: Statement;
+  readonly #alike: Statement;
+  readonly #alikeWithKey: Statement;
+  readonly #known: Statement;
+
+  constructor(database: Database) {
+    const { schema, tables } = database;
+    const into = `INSERT INTO ${tables.live} (
+      id, input, job_type, queue, lane, priority, owner, max_attempts, budget, overrides, keys, created_at, scheduled_at, ready_at
+    )`;
+    // OFFSET 0 keeps what is alike for all rows from being worked out for every row.
+    const alike = `${into}
+      SELECT id, input, job_type, queue, lane, priority, owner, budget, budget, overrides, keys, now, due, due
+      FROM unnest($1::uuid[], $2::json[]) AS job (id, input), (
+        SELECT *, ${DUE} AS due FROM (
+          SELECT $3::text AS job_type, $4::text AS queue, $5::int4 AS lane, $6::int2 AS priority, $7::text AS owner,
+            $8::int4 AS budget, $9::text AS overrides, $10::json AS keys, $11::float8 AS delay_ms, $12::float8 AS at_ms,
+            statement_timestamp() + $13::float8 * ${MS} AS now
+        ) AS said OFFSET 0
+      ) AS template`;
+    this.#database = database;
+    this.#alike = { name: `${schema}.insert_alike`, text: alike };
+    this.#alikeWithKey = {
+      name: `${schema}.insert_with_key`,
+      text: `WITH taken AS (
+          INSERT INTO ${tables.keys} (job_id, scope, key, window_until, keep_ms)
+          SELECT ($1::uuid[])[1], $14::text, $15::text,
+            statement_timestamp() + ($13::float8 + $16::float8) * ${MS}, $17::float8::int8
+          ON CONFLICT DO NOTHING RETURNING job_id
+        ) ${alike} WHERE EXISTS (SELECT FROM taken) RETURNING id`,
+    };
+    this.#mixed = {
+      name: `${schema}.insert_mixed`,
+      text: `${into}
+        SELECT id, input, job_type, queue, lane, priority, owner, budget, budget, overrides, keys, now, due, due FROM (
+          SELECT *, ${DUE} AS due FROM unnest(
+            $1::uuid[], $2::json[], $3::text[], $4::text[], $5::int4[], $6::int2[], $7::text[], $8::int4[], $9::text[],
+            $10::json[], $11::float8[], $12::float8[]
+          ) AS job (id, input, job_type, queue, lane, priority, owner, budget, overrides, keys, delay_ms, at_ms),
+          (SELECT statement_timestamp() + $13::float8 * ${MS} AS now) AS clock
+        ) AS job`,
+    };
+    this.#known = {
+      text: `SELECT id FROM ${tables.live} WHERE id = ANY($1::uuid[])
+        UNION ALL SELECT id FROM ${tables.ended} WHERE id = ANY($1::uuid[])`,
+    };
+  }
+
+  /** Writes the jobs, which must not be empty, as one statement. */
+  async insert(session: Session, jobs: readonly NewJob[], arrays: Arrays): Promise<void> {
+    const [first] = jobs;
+    if (first === undefined) return;
+    if (jobs.every((job) => job.keys.length === 0 && isAlike(job, first))) {
+      await session.run(this.#alike, this.#alikeValues(jobs, first, arrays));
+    } else {
+      await session.run(this.#mixed, this.#mixedValues(jobs, arrays));
+    }
+  }
+
+  /** Writes a job with its only key as one statement, unless the key is in the table already; tells whether it did. */
+  async insertWithKey(session: Session, job: NewJob, arrays: Arrays): Promise<boolean> {
+    const [claim] = job.keys;
+    if (claim === undefined) return false;
+    const { scope, key, hold } = claim;
+    const windowMs = hold.kind === "window" ? hold.ms : null;
+    const values = [...this.#alikeValues([job], job, arrays), scope, key, windowMs, keepMsOf(hold)];
+    return (await session.run(this.#alikeWithKey, values)).length === 1;
+  }
+
+  /** Tells which of the jobs exist: an insert whose answer was lost may have made them. */
+  async known(session: Session, jobs: readonly NewJob[], arrays: Arrays): Promise<Set<string>> {
+    const rows = await session.run<Row & [id: string]>(this.#known, [arrays.uuid(jobs.map(({ id }) => id))]);
+    return new Set(rows.map(([id]) => id));
+  }
+
+  #alikeValues(jobs: readonly NewJob[], like: NewJob, arrays: Arrays): unknown[] {
+    return [
+      arrays.uuid(jobs.map(({ id }) => id)),
+      arrays.json(jobs.map(({ input }) => input)),
+      like.type,
+      like.queue,
+      lane(like.queue, like.type),
+      PRIORITIES.indexOf(like.priority),
+      like.owner,
+      like.maxAttempts,
+      like.overrides,
+      storedKeys(like),
+      delayMs(like),
+      atMs(like),
+      this.#database.offsetMs,
+    ];
+  }
+
+  #mixedValues(jobs: readonly NewJob[], arrays: Arrays): unknown[] {
+    return [
+      arrays.uuid(jobs.map(({ id }) => id)),
+      arrays.json(jobs.map(({ input }) => input)),
+      arrays.text(jobs.map(({ type }) => type)),
+      arrays.text(jobs.map(({ queue }) => queue)),
+      arrays.int4(jobs.map(({ queue, type }) => lane(queue, type))),
+      arrays.int2(jobs.map(({ priority }) => PRIORITIES.indexOf(priority))),
+      arrays.text(jobs.map(({ owner }) => owner)),
+      arrays.int4(jobs.map(({ maxAttempts }) => maxAttempts)),
+      arrays.text(jobs.map(({ overrides }) => overrides)),
+      arrays.json(jobs.map(storedKeys)),
+      arrays.float8(jobs.map(delayMs)),
+      arrays.float8(jobs.map(atMs)),
+      this.#database.offsetMs,
+    ];
+  }
+}
+
+/** Whether two jobs differ in nothing but id, input and keys, as those of one bulk dispatch do. */
+function isAlike(a: NewJob, b: NewJob): boolean {
+  return (
+    a.type === b.type &&
+    a.queue === b.queue &&
+    a.priority === b.priority &&
+    a.owner === b.owner &&
+    a.maxAttempts === b.maxAttempts &&
+    a.overrides === b.overrides &&
+    delayMs(a) === delayMs(b) &&
+    atMs(a) === atMs(b)
+  );
+}
+
+function delayMs({ due }: NewJob): number | null {
+  return "delayMs" in due ? due.delayMs : null;
+}
+
+function atMs({ due }: NewJob): number | null {
+  return "atMs" in due ? due.atMs : null;
+}
+
+/** A key with a window is not among them: it counts from the dispatch, whatever becomes of the job. */
+function storedKeys({ keys }: NewJob): string | null {
+  const stored: StoredKey[] = [];
+  for (const { scope, key, hold } of keys) if (hold.kind === "job") stored.push({ scope, key, keepMs: keepMsOf(hold) });
+  return stored.length === 0 ? null : JSON.stringify(stored);
+}

@@ -1,0 +1,80 @@
+import type { WorkerVerbs } from "../store.ts";
+import type { Database, Tables } from "./database.ts";
+import { insertEnded } from "./ended-rows.ts";
+import type { HintSink } from "./hints.ts";
+import type { Statement } from "./session.ts";
+import { movedOf, queuesOf, type QueuedRow } from "./written-row.ts";
+
+const MS = "interval '1 millisecond'";
+
+/** Makes the verb `rescue`. */
+export function createRescue(database: Database, hints: HintSink): WorkerVerbs["rescue"] {
+  const { retire, giveBack, hasRows } = rescueStatements(database.tables);
+
+  return async ({ workerId, because, maxDeaths, death }) => {
+    const moved = await database.transaction(async (session) => {
+      const retired = await session.run(retire, [workerId, because === "gone", database.offsetMs]);
+      if (retired.length === 0) return null;
+      const rows: QueuedRow[] = [];
+      const values = [workerId, maxDeaths, death.error, death.publicError, database.offsetMs];
+      do {
+        rows.push(...(await session.run<QueuedRow>(giveBack, values)));
+        // A row that the worker's last settle or somebody's cancellation changed while this waited for it looks different
+        // by now, and is taken at the second look.
+      } while ((await session.run<[boolean]>(hasRows, [workerId]))[0]?.[0] === true);
+      return rows;
+    });
+    if (moved === null) return null;
+    hints.available(queuesOf(moved));
+    hints.moved(moved.map(movedOf));
+    return moved.map(([id]) => id);
+  };
+}
+
+function rescueStatements(tables: Tables): { retire: Statement; giveBack: Statement; hasRows: Statement } {
+  const { live, workers } = tables;
+  const heldRows = `FROM ${live} WHERE worker_id = $1 AND worker_id IS NOT NULL`;
+  return {
+    retire: {
+      // FOR UPDATE, where the UPDATE alone would not wait for the claims of that worker that are under way.
+      text: `WITH dead AS MATERIALIZED (
+          SELECT id FROM ${workers}
+          WHERE id = $1 AND retired_at IS NULL AND ($2::bool OR lease_until < statement_timestamp() + $3::float8 * ${MS})
+          FOR UPDATE
+        )
+        UPDATE ${workers} AS w SET retired_at = statement_timestamp() + $3::float8 * ${MS} FROM dead WHERE w.id = dead.id
+        RETURNING w.id`,
+    },
+    giveBack: {
+      text: `WITH clock AS (SELECT statement_timestamp() + $5::float8 * ${MS} AS now),
+        held AS MATERIALIZED (
+          SELECT ctid AS place, CASE
+              WHEN status = 'cancel_requested' THEN 'cancelled'
+              WHEN status = 'running' AND deaths + 1 >= $2::int4 THEN 'dead_letter'
+              ELSE 'pending'
+            END AS status
+          ${heldRows} ORDER BY id FOR UPDATE
+        ), back AS (
+          UPDATE ${live} AS l SET
+            status = 'pending', ready_at = now, scheduled_at = now, worker_id = NULL, attempts = l.attempts - 1,
+            deaths = l.deaths + CASE WHEN l.status = 'running' THEN 1 ELSE 0 END, revision = l.revision + 1
+          FROM clock
+          WHERE l.ctid = ANY (ARRAY(SELECT place FROM held WHERE held.status = 'pending'))
+          RETURNING id, revision, status, progress, queue
+        ), gone AS (
+          DELETE FROM ${live} WHERE ctid = ANY (ARRAY(SELECT place FROM held WHERE held.status <> 'pending')) RETURNING *
+        ), ended AS (
+          ${insertEnded(tables, {
+            from: "gone AS l, clock",
+            status: "CASE WHEN l.status = 'cancel_requested' THEN 'cancelled' ELSE 'dead_letter' END",
+            attempts: "l.attempts - CASE WHEN final.status = 'dead_letter' THEN 1 ELSE 0 END",
+            error: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE $3::text END",
+            publicError: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE $4::text END",
+          })}
+        )
+        SELECT id, revision, status, progress, queue FROM back
+        UNION ALL SELECT id, revision, status, progress, NULL FROM ended`,
+    },
+    hasRows: { text: `SELECT EXISTS (SELECT ${heldRows})` },
+  };
+}

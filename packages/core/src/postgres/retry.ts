@@ -1,0 +1,79 @@
+import type { StoredJobStatus } from "@forge-jobs/protocol";
+import type { JobVerbs, RetryResult } from "../store.ts";
+import { binaryArrays } from "./arrays.ts";
+import type { Database, Tables } from "./database.ts";
+import type { HintSink } from "./hints.ts";
+import type { StoredKey } from "./job-rows.ts";
+import { KeyRing, type Want } from "./keys.ts";
+import type { Statement } from "./session.ts";
+import { movedOf, queuesOf, type QueuedRow } from "./written-row.ts";
+
+type LockedRow = [id: string, status: StoredJobStatus, keys: string | null];
+
+const MS = "interval '1 millisecond'";
+
+/** Makes the verb `retry`. */
+export function createRetry(database: Database, hints: HintSink): JobVerbs["retry"] {
+  const { lock, find, move } = retryStatements(database.tables);
+  const keyRing = new KeyRing(database);
+
+  return async ({ ids }) => {
+    if (ids.length === 0) return [];
+    const { answers, moved } = await database.transaction(async (session) => {
+      const answers = new Map<string, RetryResult>();
+      const sorted = [...new Set(ids)].toSorted();
+      const locked = await session.run<LockedRow>(lock, [binaryArrays.uuid(sorted)]);
+      const ready = locked.filter(([, status]) => status !== "completed");
+      const wants = ready.map(([id, , keys]) => wantsOf(id, keys));
+      const hasKeys = wants.some((list) => list.length > 0);
+      const taken = hasKeys ? await keyRing.takeAgain(session, wants, binaryArrays) : wants.map(() => true);
+      ready.forEach(([id], n) => answers.set(id, taken[n] === true ? "retried" : "key_held"));
+
+      const free = ready.flatMap(([id], n) => (taken[n] === true ? [id] : []));
+      const values = [binaryArrays.uuid(free), database.offsetMs];
+      const moved = free.length === 0 ? [] : await session.run<QueuedRow>(move, values);
+      const rest = sorted.filter((id) => !answers.has(id));
+      const found = rest.length === 0 ? [] : await session.run<[id: string]>(find, [binaryArrays.uuid(rest)]);
+      for (const [id] of found) answers.set(id, "not_settled");
+      return { answers, moved };
+    });
+    hints.available(queuesOf(moved));
+    hints.moved(moved.map(movedOf));
+    return ids.map((id) => answers.get(id) ?? "not_found");
+  };
+}
+
+function retryStatements({ live, ended }: Tables): { lock: Statement; find: Statement; move: Statement } {
+  return {
+    lock: {
+      text: `SELECT row.* FROM unnest($1::uuid[]) AS said (id), LATERAL (
+          SELECT e.id, e.status, e.keys::text FROM ${ended} AS e WHERE e.id = said.id FOR UPDATE
+        ) AS row`,
+    },
+    find: {
+      text: `SELECT id FROM ${live} WHERE id = ANY ($1::uuid[]) UNION ALL SELECT id FROM ${ended} WHERE id = ANY ($1::uuid[])`,
+    },
+    move: {
+      text: `WITH gone AS (DELETE FROM ${ended} WHERE id = ANY ($1::uuid[]) RETURNING *)
+        INSERT INTO ${live} (
+          id, scheduled_at, created_at, lane, claim_no, revision, attempts, max_attempts, budget, priority,
+          status, job_type, queue, input, ready_at, claimed_at, started_at, owner, overrides, keys
+        )
+        SELECT
+          e.id, now, e.created_at, e.lane, e.claim_no, e.revision + 1, e.attempts, e.attempts + e.budget, e.budget, e.priority,
+          'pending', e.job_type, e.queue, e.input, now, e.claimed_at, e.started_at, e.owner, e.overrides, e.keys
+        FROM gone AS e, (SELECT statement_timestamp() + $2::float8 * ${MS} AS now) AS clock
+        RETURNING id, revision, status, progress, queue`,
+    },
+  };
+}
+
+function wantsOf(jobId: string, keys: string | null): Want[] {
+  if (keys === null) return [];
+  return (JSON.parse(keys) as StoredKey[]).map(({ scope, key, keepMs }) => ({
+    jobId,
+    scope,
+    key,
+    hold: { kind: "job", afterCompletionMs: keepMs },
+  }));
+}

@@ -1,0 +1,52 @@
+import type { Store } from "../store.ts";
+import { createCancel } from "./cancel.ts";
+import { ChangeFeed } from "./changes.ts";
+import { createClaim } from "./claim.ts";
+import { Database } from "./database.ts";
+import { readIdentity } from "./identity.ts";
+import { createInsert } from "./insert.ts";
+import { checkSchema, migrate } from "./migrate.ts";
+import { checkOptions, type PostgresStoreOptions } from "./options.ts";
+import { createRead } from "./read.ts";
+import { createRetry } from "./retry.ts";
+import { createSweeps } from "./sweeps.ts";
+import { createUpdate } from "./update.ts";
+import { createWorkers } from "./workers.ts";
+
+/**
+ * Makes a store on PostgreSQL 15 to 18, for any number of processes on any number of hosts.
+ *
+ * Takes a connection URL, or options with a URL or a `pg` pool. Nothing is connected yet: the first verb does that, and the
+ * first subscriber opens one connection more, which listens. Needs the package `pg`. Works behind a transaction pooler with
+ * `preparedStatements: false`; changes that other processes made are then found by polling. Throws `BAD_REQUEST` for
+ * options it cannot use; an unreachable database shows as `UNAVAILABLE` at the first verb.
+ */
+export function postgresStore(options: string | PostgresStoreOptions): Store {
+  const database = new Database(checkOptions(options));
+  const changes = new ChangeFeed(database);
+  return {
+    capabilities: { multiHost: true, namedHints: true },
+    address: database.address,
+    jobs: {
+      insert: createInsert(database, changes),
+      ...createClaim(database, changes),
+      update: createUpdate(database, changes),
+      ...createRead(database),
+      cancel: createCancel(database, changes),
+      retry: createRetry(database, changes),
+    },
+    workers: createWorkers(database, changes),
+    sweeps: createSweeps(database, changes),
+    changes,
+    migrate: () => migrate(database),
+    checkSchema: () => checkSchema(database),
+    identity: () => readIdentity(database),
+    ping: async () => {
+      await database.run({ text: "SELECT 1" }, []);
+    },
+    close: async () => {
+      await changes.close();
+      await database.close();
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { SweepVerbs } from "../store.ts";
+import type { Database } from "./database.ts";
+import type { HintSink } from "./hints.ts";
+import { movedOf, type WrittenRow } from "./written-row.ts";
+
+const MS = "interval '1 millisecond'";
+
+/** Makes the verbs of periodic work. They pass over what others have locked: the next sweep finds it. */
+export function createSweeps(database: Database, hints: HintSink): SweepVerbs {
+  const { ended, keys } = database.tables;
+  const deadLetter = {
+    text: `UPDATE ${ended} SET status = 'dead_letter', revision = revision + 1
+      WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM ${ended}
+        WHERE status = 'failed' AND failed_at <= statement_timestamp() + ($2::float8 - $1::float8) * ${MS}
+        ORDER BY failed_at LIMIT $3 FOR UPDATE SKIP LOCKED
+      ))
+      RETURNING id, revision, status, progress`,
+  };
+  const expiredKeys = {
+    text: `DELETE FROM ${keys} WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM ${keys} WHERE window_until <= statement_timestamp() + $1::float8 * ${MS}
+        ORDER BY window_until LIMIT $2 FOR UPDATE SKIP LOCKED
+      ))
+      RETURNING 1`,
+  };
+
+  return {
+    async deadLetter({ afterMs, limit }) {
+      const rows = await database.run<WrittenRow>(deadLetter, [afterMs, database.offsetMs, limit]);
+      hints.moved(rows.map(movedOf));
+      return rows.length;
+    },
+
+    async expiredKeys({ limit }) {
+      return (await database.run(expiredKeys, [database.offsetMs, limit])).length;
+    },
+  };
+}

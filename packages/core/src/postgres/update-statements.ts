@@ -1,0 +1,97 @@
+import type { Tables } from "./database.ts";
+import { insertEnded } from "./ended-rows.ts";
+import type { Statement } from "./session.ts";
+
+/** The bits of `flags` in the statements. */
+export const STARTED = 1;
+export const HAS_PROGRESS = 2;
+export const HAS_MESSAGE = 4;
+
+const MS = "interval '1 millisecond'";
+
+// Only the first of several sends finds the row claimed, so that `started` clears once what the attempt before left.
+const isFresh = `(l.status = 'claimed' AND said.flags & ${STARTED} <> 0)`;
+const startedAt = `CASE WHEN ${isFresh} THEN now ELSE l.started_at END`;
+const said = (column: "progress" | "message", flag: number): string =>
+  `CASE WHEN said.flags & ${flag} <> 0 THEN said.${column} WHEN NOT ${isFresh} THEN l.${column} END`;
+const progress = said("progress", HAS_PROGRESS);
+const message = said("message", HAS_MESSAGE);
+
+const clock = `(SELECT statement_timestamp() + $6::float8 * ${MS} AS now) AS clock`;
+
+/** The statements behind the verb `update`. */
+export interface UpdateStatements {
+  /** For outcomes that end a job, and for any but `completed` of a job that was asked to stop. */
+  readonly end: Statement;
+  /** For everything else; passes over rows that were asked to stop where it would end the run. */
+  readonly live: Statement;
+  readonly find: Statement;
+}
+
+/**
+ * Both writing statements lock first, in the order of the ids and passing over what others have locked, so that a row in
+ * somebody's long transaction holds up nobody but itself. They find the locked rows by their place: it costs no second
+ * search, and leaves the planner no way to read the whole table.
+ */
+export function updateStatements(tables: Tables): UpdateStatements {
+  const { live, ended } = tables;
+  const locked = (further: string): string => `ARRAY(
+      SELECT row.ctid FROM said, LATERAL (
+        SELECT l.ctid FROM ${live} AS l
+        WHERE l.id = said.id AND l.claim_no = said.claim_no AND l.worker_id IS NOT NULL ${further}
+        FOR UPDATE SKIP LOCKED
+      ) AS row
+    )`;
+  return {
+    end: {
+      text: `WITH said AS (
+          SELECT * FROM unnest(
+            $1::uuid[], $2::int4[], $3::int2[], $4::float8[], $5::text[], $7::text[], $8::json[], $9::text[], $10::text[]
+          ) AS said (id, claim_no, flags, progress, message, status, output, error, public_error)
+        ), gone AS (
+          DELETE FROM ${live} WHERE ctid = ANY (${locked("")}) RETURNING *
+        )
+        ${insertEnded(tables, {
+          from: `gone AS l JOIN said USING (id), ${clock}`,
+          status:
+            "CASE WHEN l.status = 'cancel_requested' AND said.status <> 'completed' THEN 'cancelled' ELSE said.status END",
+          error: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE said.error END",
+          publicError: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE said.public_error END",
+          output: "said.output",
+          startedAt,
+          progress,
+          message,
+        })}`,
+    },
+    live: {
+      text: `WITH said AS (
+          SELECT *, now + delay_ms * ${MS} AS due FROM unnest(
+            $1::uuid[], $2::int4[], $3::int2[], $4::float8[], $5::text[], $7::text[], $8::float8[], $9::text[], $10::text[]
+          ) AS said (id, claim_no, flags, progress, message, status, delay_ms, error, public_error), ${clock}
+        )
+        UPDATE ${live} AS l SET
+          status = CASE WHEN said.status IS NOT NULL THEN said.status WHEN ${isFresh} THEN 'running' ELSE l.status END,
+          ready_at = said.due,
+          scheduled_at = coalesce(said.due, l.scheduled_at),
+          worker_id = CASE WHEN said.status IS NULL THEN l.worker_id END,
+          attempts = l.attempts - CASE WHEN said.status = 'pending' THEN 1 ELSE 0 END,
+          deaths = CASE WHEN said.status IS NULL THEN l.deaths ELSE 0 END,
+          started_at = ${startedAt},
+          progress = ${progress},
+          message = ${message},
+          error = CASE WHEN said.status = 'retry' THEN said.error WHEN NOT ${isFresh} THEN l.error END,
+          public_error = CASE WHEN said.status = 'retry' THEN said.public_error WHEN NOT ${isFresh} THEN l.public_error END,
+          revision = l.revision + 1
+        FROM said
+        WHERE l.id = said.id
+          AND l.ctid = ANY (${locked("AND (said.status IS NULL OR l.status <> 'cancel_requested')")})
+        RETURNING l.id, l.revision, l.status, l.progress, CASE WHEN said.status IS NOT NULL THEN l.queue END`,
+    },
+    find: {
+      text: `SELECT id, claim_no, status, worker_id IS NOT NULL, cancel_requested_at IS NOT NULL
+          FROM ${live} WHERE id = ANY ($1::uuid[])
+        UNION ALL
+        SELECT id, claim_no, status, false, cancel_requested_at IS NOT NULL FROM ${ended} WHERE id = ANY ($1::uuid[])`,
+    },
+  };
+}

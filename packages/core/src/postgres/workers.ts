@@ -1,0 +1,78 @@
+import type { WorkerVerbs } from "../store.ts";
+import type { Database } from "./database.ts";
+import type { HintSink } from "./hints.ts";
+import { createRescue } from "./rescue.ts";
+
+type WorkerRow = [
+  id: string,
+  host: string,
+  bootId: string,
+  pidNamespace: string,
+  pid: number,
+  processStart: string,
+  leaseLeftMs: number,
+];
+
+/** The worker's own row, once for every row that it holds; a worker that holds none has one with nulls. */
+type BeatRow = [id: string | null, claimNo: number, cancelRequested: boolean];
+
+const MS = "interval '1 millisecond'";
+
+/** Makes the verbs over worker processes. */
+export function createWorkers(database: Database, hints: HintSink): WorkerVerbs {
+  const { schema, tables } = database;
+  const now = (offset: string): string => `(statement_timestamp() + ${offset}::float8 * ${MS})`;
+  const register = {
+    name: `${schema}.worker_register`,
+    // Retired workers stay for a day, for whoever asks what happened.
+    text: `WITH old AS (DELETE FROM ${tables.workers} WHERE retired_at < ${now("$8")} - interval '1 day')
+      INSERT INTO ${tables.workers} AS w (id, host, boot_id, pid_namespace, pid, process_start, registered_at, lease_until)
+      VALUES ($1, $2, $3, $4, $5, $6, ${now("$8")}, ${now("$8")} + $7::float8 * ${MS})
+      ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until WHERE w.retired_at IS NULL`,
+  };
+  const beat = {
+    text: `WITH me AS (
+        UPDATE ${tables.workers} SET lease_until = ${now("$3")} + $2::float8 * ${MS}
+        WHERE id = $1 AND retired_at IS NULL RETURNING id
+      )
+      SELECT l.id, l.claim_no, l.status = 'cancel_requested'
+      FROM me LEFT JOIN ${tables.live} AS l ON l.worker_id = $1 AND l.worker_id IS NOT NULL`,
+  };
+  const list = {
+    text: `SELECT id, host, boot_id, pid_namespace, pid, process_start, date_part('epoch', lease_until - ${now("$1")}) * 1e3
+      FROM ${tables.workers} WHERE retired_at IS NULL`,
+  };
+  const retire = {
+    text: `UPDATE ${tables.workers} SET retired_at = ${now("$2")} WHERE id = $1 AND retired_at IS NULL
+      AND NOT EXISTS (SELECT FROM ${tables.live} WHERE worker_id = $1 AND worker_id IS NOT NULL)`,
+  };
+
+  return {
+    async register({ workerId, leaseMs, process }) {
+      const { host, bootId, pidNamespace, pid, processStart } = process;
+      const values = [workerId, host, bootId, pidNamespace, pid, processStart, leaseMs, database.offsetMs];
+      await database.run(register, values);
+    },
+
+    async beat({ workerId, leaseMs }) {
+      const rows = await database.run<BeatRow>(beat, [workerId, leaseMs, database.offsetMs]);
+      return {
+        alive: rows.length > 0,
+        rows: rows.flatMap(([id, claimNo, cancelRequested]) => (id === null ? [] : [{ id, claimNo, cancelRequested }])),
+      };
+    },
+
+    async list() {
+      const rows = await database.run<WorkerRow>(list, [database.offsetMs]);
+      return rows.map(([id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs]) => ({
+        ...{ id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs },
+      }));
+    },
+
+    async retire({ workerId }) {
+      await database.run(retire, [workerId, database.offsetMs]);
+    },
+
+    rescue: createRescue(database, hints),
+  };
+}
