@@ -49,6 +49,10 @@ export async function mountGateway(app: FastifyInstance, settings: Settings): Pr
         route.bodyLimit = limits.bodyBytes;
       });
       guard(scope, settings.origins);
+      scope.addHook("onSend", async (_request, reply) => {
+        // The server closes idle connections only once; one that is busy then would stay, and keep it from closing.
+        if (gateway.isClosing && reply.raw.req.httpVersionMajor === 1) void reply.header("connection", "close");
+      });
       for (const routes of [rpcRoutes, eventsRoutes, subscribeRoutes, jobRoutes, probeRoutes]) routes(scope, context);
     },
     { prefix: settings.prefix },
