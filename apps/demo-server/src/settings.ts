@@ -11,7 +11,7 @@ export interface Settings {
   readonly dataDir: string;
   /** Where the built pages lie. */
   readonly pages: { readonly svelte: string; readonly react: string };
-  /** Milliseconds that jobs wait per 1,000 rows, so that a person can watch them; 0 runs them as fast as they can. */
+  /** The least that jobs take per 1,000 rows, in milliseconds, so that a person can watch them; 0 runs them flat out. */
   readonly paceMs: number;
 }
 

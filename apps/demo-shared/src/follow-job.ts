@@ -96,8 +96,9 @@ function messageOf(view: JobView, hasStartedOver: boolean): string | null {
     case "failed":
     case "dead_letter":
     case "cancelled":
-      return null;
+      break;
   }
+  return null;
 }
 
 function joined(first: string, second: string | null): string {

@@ -16,7 +16,7 @@ export const TEXTS = {
   importDrop: "or drop it here, up to 20 MB",
   importStart: "Import",
   importOther: "Choose another file",
-  importSample: "No file at hand? Take this one: 125,000 rows, some of them wrong.",
+  importSample: "No file at hand? Take this one: 140,000 rows, some of them wrong.",
   importSampleUrl: "/samples/contacts.csv",
   uploading: "Uploading",
   another: "Start another",

@@ -24,15 +24,11 @@ export interface DemoData {
   countUsers(): Promise<number>;
   /** Reads all users in the order of their ids, at most 1,000 a page, and holds no transaction between two pages. */
   userPages(): AsyncIterable<readonly User[]>;
+  /** Adds rows to the run's stage, where nobody else sees them. */
+  stageContacts(run: ImportRun, contacts: readonly Contact[]): Promise<void>;
   /**
-   * Adds rows to the run's stage, where nobody else sees them.
-   *
-   * Answers the lines that were left out because an earlier line of the run has their address.
-   */
-  stageContacts(run: ImportRun, contacts: readonly Contact[]): Promise<number[]>;
-  /**
-   * Moves the run's stage to the owner's contacts and records `result`, in one transaction. A contact that the owner has
-   * already is overwritten. Throws, and changes nothing, if another run of the job did it before, or if the stage does not
+   * Moves the run's stage, whose addresses differ, to the owner's contacts and records `result`, in one transaction. A
+   * contact that the owner has already is overwritten. Throws, and changes nothing, if another run of the job did it before, or if the stage does not
    * hold `rows` rows any more.
    */
   finishImport(run: ImportRun, owner: string, rows: number, result: string): Promise<void>;

@@ -8,13 +8,13 @@ const SCHEMA = `
     plan text NOT NULL, created_at timestamptz NOT NULL
   );
   CREATE TABLE IF NOT EXISTS demo_contacts (
-    owner text NOT NULL, email text COLLATE "C" NOT NULL, name text NOT NULL, company text NOT NULL, city text NOT NULL,
+    owner text NOT NULL, email text NOT NULL, name text NOT NULL, company text NOT NULL, city text NOT NULL,
     PRIMARY KEY (owner, email)
   );
   CREATE TABLE IF NOT EXISTS demo_contacts_stage (
-    job_id uuid NOT NULL, run_id uuid NOT NULL, email text COLLATE "C" NOT NULL, line integer NOT NULL, name text NOT NULL,
+    job_id uuid NOT NULL, run_id uuid NOT NULL, line integer NOT NULL, email text NOT NULL, name text NOT NULL,
     company text NOT NULL, city text NOT NULL,
-    PRIMARY KEY (job_id, run_id, email)
+    PRIMARY KEY (job_id, run_id, line)
   );
   CREATE TABLE IF NOT EXISTS demo_imports (
     job_id uuid PRIMARY KEY, owner text NOT NULL, result text NOT NULL
@@ -71,15 +71,12 @@ export async function openPostgresData(url: string, { users }: DemoDataOptions):
       }
     },
     async stageContacts(run, contacts) {
-      const { rows } = await pool.query<{ line: number }>({
+      await pool.query({
         name: "demo_stage_contacts",
-        text: `INSERT INTO demo_contacts_stage (job_id, run_id, email, line, name, company, city)
-               SELECT $1, $2, * FROM unnest($3::text[], $4::int[], $5::text[], $6::text[], $7::text[])
-               ON CONFLICT DO NOTHING RETURNING line`,
-        values: [run.jobId, run.runId, ...columns(contacts, ["email", "line", "name", "company", "city"])],
+        text: `INSERT INTO demo_contacts_stage (job_id, run_id, line, email, name, company, city)
+               SELECT $1, $2, * FROM unnest($3::int[], $4::text[], $5::text[], $6::text[], $7::text[])`,
+        values: [run.jobId, run.runId, ...columns(contacts, ["line", "email", "name", "company", "city"])],
       });
-      const taken = new Set(rows.map(({ line }) => line));
-      return contacts.map(({ line }) => line).filter((line) => !taken.has(line));
     },
     finishImport: (run, owner, rows, result) =>
       transaction(async (client) => {

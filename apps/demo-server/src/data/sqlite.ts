@@ -1,6 +1,6 @@
-import { DatabaseSync, type StatementSync } from "node:sqlite";
+import { DatabaseSync } from "node:sqlite";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
-import type { Contact, DemoData, DemoDataOptions, ImportRun } from "./demo-data.ts";
+import type { DemoData, DemoDataOptions, ImportRun } from "./demo-data.ts";
 import { type User, usersBetween } from "./people.ts";
 
 const SCHEMA = `
@@ -13,9 +13,9 @@ const SCHEMA = `
     PRIMARY KEY (owner, email)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS demo_contacts_stage (
-    job_id TEXT NOT NULL, run_id TEXT NOT NULL, email TEXT NOT NULL, line INTEGER NOT NULL, name TEXT NOT NULL,
+    job_id TEXT NOT NULL, run_id TEXT NOT NULL, line INTEGER NOT NULL, email TEXT NOT NULL, name TEXT NOT NULL,
     company TEXT NOT NULL, city TEXT NOT NULL,
-    PRIMARY KEY (job_id, run_id, email)
+    PRIMARY KEY (job_id, run_id, line)
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS demo_imports (
     job_id TEXT PRIMARY KEY, owner TEXT NOT NULL, result TEXT NOT NULL
@@ -38,11 +38,14 @@ export async function openSqliteData(file: string, { users }: DemoDataOptions): 
   /** Runs `work` in a transaction, after the writes before it. It may wait between statements; Forge's writes then wait too. */
   function write<T>(work: () => T | Promise<T>): Promise<T> {
     const result = lastWrite.then(() => transaction(writer, work));
-    lastWrite = result.catch(() => undefined);
+    // Whoever writes batch after batch lets others have the event loop in between.
+    lastWrite = result.catch(() => undefined).then(() => setImmediate());
     return result;
   }
 
   await unlessBusy(() => writer.exec("PRAGMA journal_mode = WAL"));
+  // 32 MB: with the default of 2 MB the transaction that moves a large import writes the same pages over and over.
+  writer.exec("PRAGMA cache_size = -32768");
   await write(async () => {
     writer.exec(SCHEMA);
     await seed(writer, users);
@@ -56,35 +59,28 @@ export async function openSqliteData(file: string, { users }: DemoDataOptions): 
   const nextJob = reader.prepare("SELECT min(job_id) AS next FROM demo_contacts_stage WHERE job_id > ?");
   const nextRun = reader.prepare("SELECT min(run_id) AS next FROM demo_contacts_stage WHERE job_id = ? AND run_id > ?");
   const stage = writer.prepare(
-    `INSERT INTO demo_contacts_stage (job_id, run_id, email, line, name, company, city) VALUES (?, ?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO NOTHING`,
+    "INSERT INTO demo_contacts_stage (job_id, run_id, line, email, name, company, city) VALUES (?, ?, ?, ?, ?, ?, ?)",
   );
   const record = writer.prepare("INSERT INTO demo_imports (job_id, owner, result) VALUES (?, ?, ?)");
   const sliceEnd = writer.prepare(
-    `SELECT email FROM demo_contacts_stage WHERE job_id = ? AND run_id = ? ORDER BY email LIMIT 1 OFFSET ${SLICE_ROWS - 1}`,
+    `SELECT line FROM demo_contacts_stage WHERE job_id = ? AND run_id = ? ORDER BY line LIMIT 1 OFFSET ${SLICE_ROWS - 1}`,
   );
   const move = writer.prepare(
     `INSERT INTO demo_contacts (owner, email, name, company, city)
-     SELECT ?, email, name, company, city FROM demo_contacts_stage
-      WHERE job_id = ? AND run_id = ? AND (email <= ?4 OR ?4 IS NULL) ORDER BY email
+     SELECT ?, email, name, company, city FROM demo_contacts_stage WHERE job_id = ? AND run_id = ? AND line <= ?
      ON CONFLICT (owner, email) DO UPDATE SET name = excluded.name, company = excluded.company, city = excluded.city`,
   );
-  const drop = writer.prepare(
-    "DELETE FROM demo_contacts_stage WHERE job_id = ? AND run_id = ? AND (email <= ?3 OR ?3 IS NULL)",
-  );
+  const drop = writer.prepare("DELETE FROM demo_contacts_stage WHERE job_id = ? AND run_id = ? AND line <= ?");
 
-  /** The address that ends the stage's first slice; null when less than a slice is left. */
-  const endOfSlice = (run: ImportRun): string | null =>
-    (sliceEnd.get(run.jobId, run.runId) as { email: string } | undefined)?.email ?? null;
+  /** The line that ends the stage's first slice; the last slice has no end. */
+  const endOfSlice = (run: ImportRun): number =>
+    (sliceEnd.get(run.jobId, run.runId) as { line: number } | undefined)?.line ?? Number.MAX_SAFE_INTEGER;
 
   async function clearRun(run: ImportRun): Promise<void> {
-    for (let end: string | null = ""; end !== null; await setImmediate()) {
-      end = await write(() => {
-        const upTo = endOfSlice(run);
-        drop.run(run.jobId, run.runId, upTo);
-        return upTo;
-      });
-    }
+    let dropped: number;
+    do {
+      dropped = await write(() => Number(drop.run(run.jobId, run.runId, endOfSlice(run)).changes));
+    } while (dropped === SLICE_ROWS);
   }
 
   return {
@@ -97,17 +93,24 @@ export async function openSqliteData(file: string, { users }: DemoDataOptions): 
         yield rows;
       }
     },
-    stageContacts: (run, contacts) =>
-      write(() => contacts.filter((contact) => !staged(stage, run, contact)).map(({ line }) => line)),
+    stageContacts: ({ jobId, runId }, contacts) =>
+      write(() => {
+        for (const { line, email, name, company, city } of contacts) {
+          stage.run(jobId, runId, line, email, name, company, city);
+        }
+      }),
     finishImport: (run, owner, rows, result) =>
       write(async () => {
         record.run(run.jobId, owner, result);
         let moved = 0;
-        for (let end: string | null = ""; end !== null; await setImmediate()) {
-          end = endOfSlice(run);
+        let slice: number;
+        do {
+          const end = endOfSlice(run);
           move.run(owner, run.jobId, run.runId, end);
-          moved += Number(drop.run(run.jobId, run.runId, end).changes);
-        }
+          slice = Number(drop.run(run.jobId, run.runId, end).changes);
+          moved += slice;
+          await setImmediate();
+        } while (slice === SLICE_ROWS);
         if (moved !== rows) throw new Error(`The stage of job ${run.jobId} holds ${moved} rows instead of ${rows}`);
       }),
     importResult: async (jobId) => (imported.get(jobId) as { result: string } | undefined)?.result ?? null,
@@ -122,11 +125,6 @@ export async function openSqliteData(file: string, { users }: DemoDataOptions): 
       writer.close();
     },
   };
-}
-
-function staged(stage: StatementSync, run: ImportRun, contact: Contact): boolean {
-  const { email, line, name, company, city } = contact;
-  return stage.run(run.jobId, run.runId, email, line, name, company, city).changes > 0;
 }
 
 /** Walks an index from one value to the next greater one, so that a stage of any size costs one look per value. */

@@ -109,6 +109,7 @@ function complaint(error: CsvError): string {
 }
 
 function shown(row: string): string {
-  const characters = [...row.trimEnd().slice(0, 2 * SHOWN_CHARACTERS)];
+  // By code points, so that no character is cut in half.
+  const characters = Array.from(row.trimEnd().slice(0, 2 * SHOWN_CHARACTERS));
   return characters.length <= SHOWN_CHARACTERS ? characters.join("") : `${characters.slice(0, SHOWN_CHARACTERS - 1).join("")}…`;
 }

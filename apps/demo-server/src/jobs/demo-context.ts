@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { DemoData } from "../data/demo-data.ts";
 import type { DemoFiles } from "../files/demo-files.ts";
 
@@ -9,7 +8,7 @@ export interface DemoContext {
   readonly files: DemoFiles;
   /** The principal that dispatched a job. */
   readonly ownerOf: (jobId: string) => Promise<string>;
-  /** Milliseconds to wait per 1,000 rows. */
+  /** The least that 1,000 rows take, in milliseconds; see `pacer`. */
   readonly paceMs: number;
 }
 
@@ -17,15 +16,4 @@ declare module "@forge-jobs/core" {
   interface ForgeContext {
     demo: DemoContext;
   }
-}
-
-/**
- * Waits as long as `rows` rows are meant to take.
- *
- * The only thing in the demo that is not real work: 100,000 rows are exported in about a second, too fast for a person to
- * watch or cancel. Rejects once `signal` has aborted.
- */
-export async function pace(demo: DemoContext, rows: number, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  if (demo.paceMs > 0) await sleep((rows / 1_000) * demo.paceMs, undefined, { signal });
 }

@@ -6,7 +6,7 @@ import { pipeline } from "node:stream/promises";
 import { z } from "zod";
 import type { DemoData } from "../data/demo-data.ts";
 import type { User } from "../data/people.ts";
-import { pace } from "./demo-context.ts";
+import { pacer } from "./pacer.ts";
 
 const input = z.object({ format: z.enum(["csv", "json"]).default("csv"), flaky: z.boolean().default(false) });
 const output = z.object({ count: z.number(), downloadUrl: z.string(), bytes: z.number() });
@@ -58,11 +58,11 @@ export const exportUsers: JobDefinition<z.input<typeof input>, z.output<typeof o
 });
 
 async function* users(ctx: JobContext, data: DemoData, total: number, onPage: (written: number) => void): AsyncGenerator<User> {
+  const wait = pacer(ctx);
   let written = 0;
   for await (const page of data.userPages()) {
-    await pace(ctx.demo, page.length, ctx.signal);
-    await ctx.heartbeat();
     yield* page;
+    await wait(page.length);
     written += page.length;
     onPage(written);
     const percent = Math.min(1, written / total) * WRITTEN_PERCENT;

@@ -3,8 +3,8 @@ import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import type { Contact, DemoData, ImportRun } from "../data/demo-data.ts";
 import { contactRows } from "./contact-rows.ts";
-import { pace } from "./demo-context.ts";
-import { rejectedRows, type RejectedRows } from "./rejected-rows.ts";
+import { pacer } from "./pacer.ts";
+import { type RejectedRow, rejectedRows, type RejectedRows } from "./rejected-rows.ts";
 
 const input = z.object({ uploadId: z.uuid() });
 const output = z.object({
@@ -73,24 +73,29 @@ export const importContacts: JobDefinition<z.input<typeof input>, ImportResult> 
 
 /** Answers how many rows it staged. Rejects once the job's signal has aborted. */
 async function stageFile(ctx: JobContext, data: DemoData, run: ImportRun, path: string, rejected: RejectedRows): Promise<number> {
-  let imported = 0;
+  // At most as much text as an upload may hold.
+  const addresses = new Set<string>();
+  const wait = pacer(ctx);
   let checked = 0;
   for await (const { rows, share } of contactRows(path)) {
-    await pace(ctx.demo, rows.length, ctx.signal);
-    await ctx.heartbeat();
-    const contacts = rows.map(({ result }) => result).filter((result): result is Contact => typeof result !== "string");
-    const repeated = new Set(await data.stageContacts(run, contacts));
-    await rejected.add(
-      rows.flatMap(({ line, text, result }) => {
-        if (typeof result === "string") return [{ line, reason: result, text }];
-        return repeated.has(line) ? [{ line, reason: "An earlier row has the same e-mail address", text }] : [];
-      }),
-    );
-    imported += contacts.length - repeated.size;
+    const contacts: Contact[] = [];
+    const refused: RejectedRow[] = [];
+    for (const { line, text, result } of rows) {
+      const reason = typeof result !== "string" && addresses.has(result.email) ? "An earlier row has the same e-mail address" : result;
+      if (typeof reason === "string") {
+        refused.push({ line, reason, text });
+        continue;
+      }
+      addresses.add(reason.email);
+      contacts.push(reason);
+    }
+    await data.stageContacts(run, contacts);
+    await rejected.add(refused);
+    await wait(rows.length);
     checked += rows.length;
     ctx.progress(share * READ_PERCENT, `Checked ${number.format(checked)} rows`);
   }
-  return imported;
+  return addresses.size;
 }
 
 function hopeless(sentence: string): Dead {

@@ -17,13 +17,13 @@ export async function pageRoutes(app: FastifyInstance, { pages }: { pages: Setti
       await scope.register(fastifyStatic, {
         root,
         prefix: `/${framework}/`,
-        redirect: true,
         // Vite puts a hash of the content into the names of everything but the page itself.
         setHeaders: (reply, path) => {
           const isPage = path.endsWith("index.html");
           reply.header("cache-control", isPage ? "no-cache" : "public, max-age=31536000, immutable");
         },
       });
+      scope.get(`/${framework}`, (_request, reply) => reply.redirect(`/${framework}/`));
       scope.get(`/${framework}/states`, (_request, reply) => reply.sendFile("index.html"));
     });
   }
