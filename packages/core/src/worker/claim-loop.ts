@@ -1,6 +1,6 @@
 import type { Logger } from "../logger.ts";
 import type { ClaimedJob, JobVerbs } from "../store.ts";
-import { Rate } from "./rate.ts";
+import { Pace } from "./pace.ts";
 
 /** What a claim loop asks of the worker around it. */
 export interface ClaimHost {
@@ -19,7 +19,7 @@ export interface ClaimHost {
 }
 
 const LARGEST_CLAIM = 1_000;
-const PREFETCH_SECONDS = 0.1;
+const PREFETCH_MS = 100;
 const POLL_CEILING_MS = 1_000;
 const DUE_CHECK_MS = 200;
 const OLDEST_EVERY = 10;
@@ -38,7 +38,7 @@ export class ClaimLoop {
   readonly #queue: string;
   readonly #types: readonly string[];
   readonly #slots: number;
-  readonly #rate: Rate;
+  readonly #pace: Pace;
   #buffer: ClaimedJob[] = [];
   #taken = 0;
   #running = 0;
@@ -56,7 +56,7 @@ export class ClaimLoop {
     this.#queue = queue;
     this.#types = types;
     this.#slots = slots;
-    this.#rate = new Rate(host.now);
+    this.#pace = new Pace(host.now);
   }
 
   /** A job may have become available. */
@@ -73,10 +73,10 @@ export class ClaimLoop {
     this.wake();
   }
 
-  /** A handler gave its slot back. */
-  slotFreed(): void {
+  /** A handler gave its slot back after so many milliseconds. */
+  slotFreed(ms: number): void {
     this.#running--;
-    this.#rate.add();
+    this.#pace.add(ms);
     this.pump();
   }
 
@@ -125,9 +125,9 @@ export class ClaimLoop {
     return job;
   }
 
-  /** Free slots, plus what the present rate finishes in 100 ms, less what waits; 0 while the buffer is more than half full. */
+  /** Free slots, plus what the slots finish in 100 ms, less what waits; 0 while the buffer is more than half full. */
   #room(): number {
-    const prefetch = Math.floor(this.#rate.perSecond() * PREFETCH_SECONDS);
+    const prefetch = Math.min(Math.floor(this.#pace.jobsWithin(PREFETCH_MS, this.#slots)), LARGEST_CLAIM);
     const free = this.#slots - this.#running;
     if (this.#waiting > free + prefetch / 2) return 0;
     return Math.min(Math.max(free + prefetch - this.#waiting, 0), LARGEST_CLAIM);

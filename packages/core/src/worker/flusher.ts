@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
 import { ForgeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { JobVerbs, RunUpdate, RunUpdateResult } from "../store.ts";
@@ -66,7 +66,7 @@ export class Flusher {
     this.#enqueue(entry);
     if (!this.#flushing) {
       this.#flushing = true;
-      setImmediate(() => void this.#flushAll());
+      void this.#flushAll();
     }
   }
 
@@ -92,6 +92,9 @@ export class Flusher {
   async #flushAll(): Promise<void> {
     let failures = 0;
     while (this.#queue.size > 0) {
+      // One turn of the event loop, so that what the last answers set going is said in full: a job that starts and ends
+      // at once is one update and not two.
+      await turn();
       const batch = this.#take();
       try {
         const held = await this.#send(batch);

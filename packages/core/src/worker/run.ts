@@ -59,6 +59,7 @@ export class Run implements UpdateSource {
   readonly #overrides: JobOverrides;
   #controller: AbortController | null = null;
   #abortedBy: JobAborted | null = null;
+  #startedAt = 0;
   #settled = false;
   #ended = false;
   #slotHeld = true;
@@ -73,6 +74,11 @@ export class Run implements UpdateSource {
     this.#overrides = job.overrides === null ? {} : (JSON.parse(job.overrides) as JobOverrides);
   }
 
+  /** How long the handler has had its slot, in milliseconds. */
+  get ms(): number {
+    return performance.now() - this.#startedAt;
+  }
+
   /** Whether the outcome is handed in. */
   get settled(): boolean {
     return this.#settled;
@@ -80,6 +86,7 @@ export class Run implements UpdateSource {
 
   /** Starts the handler. Never throws, and never rejects. */
   async start(): Promise<void> {
+    this.#startedAt = performance.now();
     this.#say({ started: true });
     this.#armTimeout();
     try {

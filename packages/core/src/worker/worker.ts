@@ -207,7 +207,7 @@ export class Worker {
       this.#suspectRunning = null;
       this.#startSuspect();
     } else {
-      this.#loops.get(run.job.queue)?.slotFreed();
+      this.#loops.get(run.job.queue)?.slotFreed(run.ms);
     }
     if (this.#running === 0) this.#quiet?.();
   }
