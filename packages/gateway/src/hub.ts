@@ -1,4 +1,4 @@
-import type { ChangeHint, Forge, Logger } from "@forge-jobs/core";
+import { type ChangeHint, type Forge, ForgeError, type Logger } from "@forge-jobs/core";
 import type { JobView } from "./job-view.ts";
 import { READ_BATCH, StateReader } from "./state-reader.ts";
 import { jittered, type Timings } from "./timings.ts";
@@ -33,7 +33,7 @@ interface Topic {
  *
  * - idle: nothing was ever watched; hints are not listened to. Left for good at the first watch.
  * - fresh: hints of watched ids are read. A backstop looks at all of them now and then, and should find nothing.
- * - deaf: hints of other processes do not arrive, so the look comes at the rate of a poll. Left when they do again.
+ * - deaf: hints of other processes do not arrive yet, or no longer, so the look comes at the rate of a poll.
  * - stale: the database does not answer. It is asked again and again; all ids are read before the hub is fresh.
  */
 export class Hub {
@@ -41,7 +41,7 @@ export class Hub {
   readonly #reader: StateReader;
   readonly #topics = new Map<string, Topic>();
   #unsubscribe: (() => void) | null = null;
-  #isDeaf = false;
+  #isDeaf = true;
   #isStale = false;
   #isClosed = false;
   #failures = 0;
@@ -93,8 +93,12 @@ export class Hub {
     if (topic?.watchers.size === 0) this.#topics.delete(watcher.id);
   }
 
-  /** Reads one state from the database, now; see `StateReader`. */
-  read(id: string): Promise<JobView | null> {
+  /**
+   * Reads one state from the database; see `StateReader`. Throws `UNAVAILABLE`, at once while the hub is stale: whoever
+   * waits for a database that is gone holds a connection and memory for nothing.
+   */
+  async read(id: string): Promise<JobView | null> {
+    if (this.#isStale) throw new ForgeError("UNAVAILABLE", "The database does not answer.");
     return this.#reader.read(id);
   }
 

@@ -1,9 +1,11 @@
-import type { Forge, JobStateRecord } from "@forge-jobs/core";
+import { type Forge, ForgeError, type JobStateRecord } from "@forge-jobs/core";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { JobView } from "./job-view.ts";
 
 /** How many ids one statement names at most. */
 export const READ_BATCH = 500;
+/** A database that has not answered for so long is as good as gone, though its connection may stand. */
+const LATE_MS = 5_000;
 
 /** Ids to read; null where nobody waits for the answer. */
 type Batch = Map<string, PromiseWithResolvers<JobView | null> | null>;
@@ -12,6 +14,7 @@ type Batch = Map<string, PromiseWithResolvers<JobView | null> | null>;
 export interface ReaderListener {
   /** What one batch found; ids without a row are left out. */
   onRead(views: readonly JobView[]): void;
+  /** A batch failed, or is late; then it may still be read. */
   onFailed(error: unknown): void;
 }
 
@@ -80,12 +83,17 @@ export class StateReader {
 
   async #readBatch(batch: Batch): Promise<void> {
     let records: JobStateRecord[];
+    const late = setTimeout(() => {
+      this.#listener.onFailed(new ForgeError("UNAVAILABLE", `A read of states has not been answered for ${LATE_MS} ms.`));
+    }, LATE_MS).unref();
     try {
       records = await this.#states([...batch.keys()]);
     } catch (error) {
       this.#listener.onFailed(error);
       for (const answer of batch.values()) answer?.reject(error);
       return;
+    } finally {
+      clearTimeout(late);
     }
     const views = new Map(records.map((record) => [record.id, new JobView(record)]));
     this.#listener.onRead([...views.values()]);
