@@ -78,6 +78,22 @@ export const claimSuite: Suite = {
       },
     },
     {
+      name: "with oldestFirst a claim of several takes the longest due of all, in that order",
+      async run({ store }) {
+        const made = await insertDueInTurn(store, [
+          { priority: "low" },
+          { priority: "critical", type: "u" },
+          { priority: "low" },
+          { priority: "normal", type: "u" },
+          { priority: "low" },
+          { priority: "critical", type: "u" },
+        ]);
+        const claim = { types: ["t", "u"], limit: 4, oldestFirst: true };
+        expect(ids(await claimJobs(store, claim))).toEqual(made.slice(0, 4));
+        expect(ids(await claimJobs(store, claim))).toEqual(made.slice(4));
+      },
+    },
+    {
       name: "a claim of several answers them in the order in which they should start",
       async run({ store }) {
         const made = await insertDueInTurn(store, [

@@ -13,8 +13,8 @@ export interface StoreExpectations {
   readonly skips: readonly string[];
 }
 
-// Names and bodies of the tests come from the suites, where no rule about tests can see them.
-/* oxlint-disable vitest/valid-title, vitest/expect-expect */
+// The names of the tests come from the suites, where no rule about titles can see them.
+/* oxlint-disable vitest/valid-title */
 
 /** Registers every conformance case for one store. */
 export function describeStore(name: string, open: OpenWorld, { capabilities, powers, skips }: StoreExpectations): void {

@@ -92,6 +92,21 @@ export class PostgresSessions {
   }
 }
 
+/** Empties all tables but the one that says which migrations were done. Nobody else may be connected. */
+export async function emptyTables(url: string, schema: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    const { rows } = await client.query<{ name: string }>(
+      "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = $1 AND tablename <> 'forge_meta'",
+      [schema],
+    );
+    await client.query(`TRUNCATE ${rows.map(({ name }) => name).join(", ")}`);
+  } finally {
+    await client.end();
+  }
+}
+
 async function counters(pool: pg.Pool): ReturnType<Probe["reads"]> {
   // Takes effect when the statement has ended, so what it covers is read by the next one.
   await pool.query("SELECT pg_stat_force_next_flush()");
