@@ -1,12 +1,12 @@
 import { lane } from "../lane.ts";
 import { PRIORITIES, type InsertResult, type NewJob } from "../store.ts";
-import { keyHolder, takeKey } from "./keys.ts";
+import { keyHolder, storedKeys, takeKey } from "./keys.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 const INSERT = `
   INSERT INTO forge_live (id, lane, priority, ready_at, max_attempts, budget, scheduled_at, created_at,
     job_type, queue, owner, overrides, keys, input)
-  VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?4, ?6, ?7, ?8, ?9, ?10, ?11, ?12)`;
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 /** Inserts jobs one after the other, so that one that wants a key taken earlier in the batch meets its holder. */
 export function insert(tx: WriteTx, jobs: readonly NewJob[]): InsertResult[] {
@@ -15,9 +15,9 @@ export function insert(tx: WriteTx, jobs: readonly NewJob[]): InsertResult[] {
     if (holder !== null) return { id: holder, created: false };
     const { id, type, queue, priority, maxAttempts, owner, overrides, input } = job;
     const dueAt = "atMs" in job.due ? job.due.atMs : tx.now + job.due.delayMs;
-    const keys = job.keys.length === 0 ? null : JSON.stringify(job.keys);
-    const urgency = PRIORITIES.indexOf(priority);
-    tx.sql.run(INSERT, id, lane(queue, type), urgency, dueAt, maxAttempts, tx.now, type, queue, owner, overrides, keys, input);
+    const place = [lane(queue, type), PRIORITIES.indexOf(priority), dueAt];
+    const counts = [maxAttempts, maxAttempts, dueAt, tx.now];
+    tx.sql.run(INSERT, id, ...place, ...counts, type, queue, owner, overrides, storedKeys(job), input);
     tx.moved.push({ id, revision: 1 });
     tx.available.add(queue);
     return { id, created: true };

@@ -1,4 +1,4 @@
-import type { KeyClaim, KeyHold } from "../store.ts";
+import type { KeyClaim } from "../store.ts";
 import type { Statements } from "./statements.ts";
 
 /** A row of `forge_keys` with what is known of the job it names. */
@@ -39,12 +39,25 @@ function isHeld({ windowUntil, keepMs, isLive, status, completedAt }: KeyRow, no
   return status === "completed" && (keepMs === null || now - completedAt! < keepMs);
 }
 
-/** Writes a key for a job, replacing whom it named before. `since` is the instant from which a window runs. */
-export function takeKey(sql: Statements, { scope, key, hold }: KeyClaim, jobId: string, since: number): void {
-  sql.run(TAKE, scope, key, jobId, windowEnd(hold, since), hold.kind === "job" ? hold.afterCompletionMs : null);
+/** Writes a key for a job, replacing whom it named before. */
+export function takeKey(sql: Statements, { scope, key, hold }: KeyClaim, jobId: string, now: number): void {
+  const windowUntil = hold.kind === "window" ? now + hold.ms : null;
+  const keepMs = hold.kind === "job" ? hold.afterCompletionMs : null;
+  sql.run(TAKE, scope, key, jobId, windowUntil, keepMs);
 }
 
-/** When a window that began at `since` ends; null for a key held by its job. */
-export function windowEnd(hold: KeyHold, since: number): number | null {
-  return hold.kind === "window" ? since + hold.ms : null;
+/** What a job's row keeps of its keys, for a person's retry: those that the job holds itself. A window is no matter of a retry. */
+export function storedKeys({ keys }: { readonly keys: readonly KeyClaim[] }): string | null {
+  const own = keys.filter(({ hold }) => hold.kind === "job");
+  return own.length === 0 ? null : JSON.stringify(own);
+}
+
+/** Takes the keys of a row again for its job: all that it was dispatched with, or none if another job holds one of them. */
+export function takeKeysAgain(sql: Statements, id: string, stored: string | null, now: number): boolean {
+  if (stored === null) return true;
+  const keys = JSON.parse(stored) as KeyClaim[];
+  const isFree = (key: KeyClaim): boolean => [null, id].includes(keyHolder(sql, key, now));
+  if (!keys.every(isFree)) return false;
+  for (const key of keys) takeKey(sql, key, id, now);
+  return true;
 }

@@ -1,20 +1,23 @@
 import type { Store, StoreClock } from "../store.ts";
-import { cancel, retry } from "./admin.ts";
 import { patiently } from "./back-off.ts";
 import { CallerTransactions } from "./caller-transaction.ts";
+import { cancel } from "./cancel.ts";
 import { SqliteChanges } from "./changes.ts";
 import { claim, nextDue } from "./claim.ts";
 import { Connection } from "./connection.ts";
 import { insert } from "./insert.ts";
+import { listJobs, type Read } from "./list.ts";
 import { checkSchema, migrate, readIdentity } from "./migrate.ts";
-import { listJobs, readJobs, readStates } from "./read.ts";
+import { readJobs, readStates } from "./read.ts";
+import { rescue } from "./rescue.ts";
+import { retry } from "./retry.ts";
 import { toForgeError } from "./sqlite-error.ts";
 import type { Statements } from "./statements.ts";
 import { StoreTime } from "./store-time.ts";
 import { deadLetter, expiredKeys } from "./sweeps.ts";
 import { update } from "./update.ts";
 import { Upkeep } from "./upkeep.ts";
-import { beat, listWorkers, register, rescue, retire } from "./workers.ts";
+import { beat, listWorkers, register, retire } from "./workers.ts";
 import { WriteQueue, type WriteTx, type WriteVerb } from "./write-queue.ts";
 
 /** Options of `sqliteStore`. */
@@ -48,7 +51,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   let claims = 0;
 
   const write = <T>(verb: WriteVerb<T>): Promise<T> => queue.write(verb);
-  const read = async <T>(work: (sql: Statements) => T): Promise<T> => {
+  const read: Read = async (work) => {
     try {
       return await patiently(() => work(connection.reader.sql));
     } catch (error) {
@@ -74,7 +77,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       update: ({ updates }) => write((tx) => update(tx, updates)),
       states: ({ ids }) => read((sql) => readStates(sql, ids)),
       get: ({ ids }) => read((sql) => readJobs(sql, ids)),
-      list: (query) => read((sql) => listJobs(sql, query)),
+      list: (query) => listJobs(read, query),
       cancel: ({ ids, reason }) => write((tx) => cancel(tx, ids, reason)),
       retry: ({ ids }) => write((tx) => retry(tx, ids)),
     },

@@ -1,6 +1,6 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
-import { complete, end, reasonOf } from "./ended.ts";
+import { complete, end, reasonOf } from "./ended-rows.ts";
 import type { Statements } from "./statements.ts";
 import type { WriteTx } from "./write-queue.ts";
 
@@ -31,25 +31,25 @@ const FIND = `
 
 const START = `
   UPDATE forge_live
-  SET status = 'running', started_at = ?2, progress = ?3, message = ?4, error = NULL, public_error = NULL, revision = revision + ?5
-  WHERE rowid = ?1`;
+  SET status = 'running', started_at = ?, progress = ?, message = ?, error = NULL, public_error = NULL, revision = revision + ?
+  WHERE rowid = ?`;
 
 const SAY = `
   UPDATE forge_live
-  SET progress = iif(?2, ?3, progress), message = iif(?4, ?5, message), revision = revision + ?6
-  WHERE rowid = ?1`;
+  SET progress = iif(?, ?, progress), message = iif(?, ?, message), revision = revision + ?
+  WHERE rowid = ?`;
 
 const RETRY = `
   UPDATE forge_live
-  SET status = 'retry', ready_at = ?2, scheduled_at = ?2, worker_id = NULL, deaths = 0, error = ?3, public_error = ?4,
+  SET status = 'retry', ready_at = ?, scheduled_at = ?, worker_id = NULL, deaths = 0, error = ?, public_error = ?,
     revision = revision + 1
-  WHERE rowid = ?1`;
+  WHERE rowid = ?`;
 
 const GIVE_BACK = `
   UPDATE forge_live
-  SET status = 'pending', ready_at = ?2, scheduled_at = ?2, worker_id = NULL, deaths = 0, attempts = attempts - 1,
+  SET status = 'pending', ready_at = ?, scheduled_at = ?, worker_id = NULL, deaths = 0, attempts = attempts - 1,
     revision = revision + 1
-  WHERE rowid = ?1`;
+  WHERE rowid = ?`;
 
 /**
  * Writes what runs have to say. Reads all rows first, so that the ones that completed, nearly all of a busy batch, move in
@@ -95,11 +95,12 @@ function say({ sql, now }: WriteTx, row: LiveRow, { started, progress, message, 
   if (started && row.status === "claimed") {
     // A completion merges the start by itself.
     if (outcome?.kind === "completed" && !speaks) return false;
-    sql.run(START, row.rowid, now, progress ?? null, message ?? null, counted);
+    sql.run(START, now, progress ?? null, message ?? null, counted, row.rowid);
     return true;
   }
   if (speaks) {
-    sql.run(SAY, row.rowid, progress === undefined ? 0 : 1, progress ?? null, message === undefined ? 0 : 1, message ?? null, counted);
+    const given = (value: unknown): number => (value === undefined ? 0 : 1);
+    sql.run(SAY, given(progress), progress ?? null, given(message), message ?? null, counted, row.rowid);
   }
   return speaks;
 }
@@ -111,14 +112,18 @@ function settle(tx: WriteTx, row: LiveRow, outcome: Exclude<Outcome, { kind: "co
     return;
   }
   switch (outcome.kind) {
-    case "retry":
-      tx.sql.run(RETRY, rowid, tx.now + outcome.delayMs, outcome.error, outcome.publicError);
+    case "retry": {
+      const dueAt = tx.now + outcome.delayMs;
+      tx.sql.run(RETRY, dueAt, dueAt, outcome.error, outcome.publicError, rowid);
       tx.available.add(queue);
       break;
-    case "given_back":
-      tx.sql.run(GIVE_BACK, rowid, tx.now + outcome.delayMs);
+    }
+    case "given_back": {
+      const dueAt = tx.now + outcome.delayMs;
+      tx.sql.run(GIVE_BACK, dueAt, dueAt, rowid);
       tx.available.add(queue);
       break;
+    }
     default:
       end(tx, rowid, outcome.kind, outcome);
   }

@@ -1,5 +1,4 @@
-import type { HeldRow, ProcessIdentity, RunError, WorkerRecord } from "../store.ts";
-import { end, reasonOf } from "./ended.ts";
+import type { HeldRow, ProcessIdentity, WorkerRecord } from "../store.ts";
 import type { Statements } from "./statements.ts";
 import type { WriteTx } from "./write-queue.ts";
 
@@ -41,57 +40,9 @@ export function listWorkers(sql: Statements, now: number): WorkerRecord[] {
 
 // One that holds rows stays listed, so that somebody rescues them.
 const RETIRE_IDLE = `
-  UPDATE forge_workers SET retired_at = ?2
-  WHERE id = ?1 AND retired_at IS NULL AND NOT EXISTS (SELECT 1 FROM forge_live WHERE worker_id = ?1)`;
+  UPDATE forge_workers SET retired_at = ?
+  WHERE id = ? AND retired_at IS NULL AND NOT EXISTS (SELECT 1 FROM forge_live WHERE worker_id = forge_workers.id)`;
 
 export function retire({ sql, now }: WriteTx, workerId: string): void {
-  sql.run(RETIRE_IDLE, workerId, now);
-}
-
-export interface RescueArgs {
-  readonly workerId: string;
-  readonly because: "lease" | "gone";
-  readonly maxDeaths: number;
-  readonly death: RunError;
-}
-
-const RETIRE_DEAD = `
-  UPDATE forge_workers SET retired_at = ?2
-  WHERE id = ?1 AND retired_at IS NULL AND (?3 = 'gone' OR lease_until <= ?2)`;
-
-interface LostRow {
-  rowid: number;
-  id: string;
-  status: string;
-  queue: string;
-  deaths: number;
-  revision: number;
-  cancelReason: string | null;
-}
-
-const LOST = `
-  SELECT rowid, id, status, queue, deaths, revision, cancel_reason AS cancelReason
-  FROM forge_live WHERE worker_id = ?`;
-
-const GIVE_BACK = `
-  UPDATE forge_live
-  SET status = 'pending', ready_at = ?2, scheduled_at = ?2, worker_id = NULL, attempts = attempts - 1, deaths = ?3,
-    revision = revision + 1
-  WHERE rowid = ?1`;
-
-/** The transaction's lock stands for the worker's row lock: nobody renews or retires the worker meanwhile. */
-export function rescue(tx: WriteTx, { workerId, because, maxDeaths, death }: RescueArgs): string[] | null {
-  if (tx.sql.run(RETIRE_DEAD, workerId, tx.now, because) === 0) return null;
-  const rows = tx.sql.all<LostRow>(LOST, workerId);
-  for (const { rowid, id, status, queue, deaths, revision, cancelReason } of rows) {
-    const died = deaths + (status === "running" ? 1 : 0);
-    if (status === "cancel_requested") end(tx, rowid, "cancelled", reasonOf(cancelReason!), true);
-    else if (status === "running" && died >= maxDeaths) end(tx, rowid, "dead_letter", death, true);
-    else {
-      tx.sql.run(GIVE_BACK, rowid, tx.now, died);
-      tx.available.add(queue);
-    }
-    tx.moved.push({ id, revision: revision + 1 });
-  }
-  return rows.map(({ id }) => id);
+  sql.run(RETIRE_IDLE, now, workerId);
 }

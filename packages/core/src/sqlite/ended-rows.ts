@@ -1,4 +1,3 @@
-import type { SQLInputValue } from "node:sqlite";
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { RunError } from "../store.ts";
 import type { WriteTx } from "./write-queue.ts";
@@ -13,8 +12,8 @@ const COMPLETE = `
   INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, completed_at, output)
   SELECT ${KEPT}, attempts, 'completed', revision + 1,
     iif(status = 'claimed', NULL, progress), iif(status = 'claimed', NULL, message),
-    iif(status = 'claimed', ?1, started_at), ?1, done.output
-  FROM (SELECT CAST(key AS INTEGER) AS at, value AS output FROM json_each(?2)) done
+    iif(status = 'claimed', ?, started_at), ?, done.output
+  FROM (SELECT CAST(key AS INTEGER) AS at, value AS output FROM json_each(?)) done
   CROSS JOIN forge_live ON forge_live.rowid = done.at`;
 
 const FORGET = "DELETE FROM forge_live WHERE rowid IN (SELECT CAST(key AS INTEGER) FROM json_each(?))";
@@ -23,16 +22,15 @@ const FORGET = "DELETE FROM forge_live WHERE rowid IN (SELECT CAST(key AS INTEGE
 export function complete({ sql, now }: WriteTx, outputs: Readonly<Record<number, string | null>>): void {
   const json = JSON.stringify(outputs);
   if (json === "{}") return;
-  sql.run(COMPLETE, now, json);
+  sql.run(COMPLETE, now, now, json);
   sql.run(FORGET, json);
 }
 
 const END = `
   INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, failed_at, cancelled_at,
     error, public_error)
-  SELECT ${KEPT}, attempts - ?2, ?3, revision + 1, progress, message, started_at, iif(?3 = 'cancelled', NULL, ?4),
-    iif(?3 = 'cancelled', ?4, NULL), ?5, ?6
-  FROM forge_live WHERE rowid = ?1`;
+  SELECT ${KEPT}, attempts - ?, ?, revision + 1, progress, message, started_at, ?, ?, ?, ?
+  FROM forge_live WHERE rowid = ?`;
 
 /** Moves one job that did not complete to the ended rows. `uncount`: its attempt is not counted. */
 export function end(
@@ -42,8 +40,8 @@ export function end(
   { error, publicError }: RunError,
   uncount: boolean = false,
 ): void {
-  const values: SQLInputValue[] = [rowid, uncount ? 1 : 0, status, now, error, publicError];
-  sql.run(END, ...values);
+  const [failedAt, cancelledAt] = status === "cancelled" ? [null, now] : [now, null];
+  sql.run(END, uncount ? 1 : 0, status, failedAt, cancelledAt, error, publicError, rowid);
   sql.run("DELETE FROM forge_live WHERE rowid = ?", rowid);
 }
 

@@ -1,0 +1,37 @@
+import type { RetryResult } from "../store.ts";
+import { takeKeysAgain } from "./keys.ts";
+import type { WriteTx } from "./write-queue.ts";
+
+interface EndedRow {
+  rowid: number;
+  status: string;
+  revision: number;
+  queue: string;
+  keys: string | null;
+}
+
+const FIND = "SELECT rowid, status, revision, queue, keys FROM forge_ended WHERE id = ?";
+
+const REVIVE = `
+  INSERT INTO forge_live (id, lane, priority, ready_at, claim_no, revision, attempts, max_attempts, budget, scheduled_at,
+    created_at, claimed_at, started_at, job_type, queue, owner, overrides, keys, input)
+  SELECT id, lane, priority, ?, claim_no, revision + 1, attempts, attempts + budget, budget, ?,
+    created_at, claimed_at, started_at, job_type, queue, owner, overrides, keys, input
+  FROM forge_ended WHERE rowid = ?`;
+
+/** Brings ended jobs back to `pending`, each with a new budget and its keys, or leaves them alone. */
+export function retry(tx: WriteTx, ids: readonly string[]): RetryResult[] {
+  return ids.map((id) => {
+    const row = tx.sql.get<EndedRow>(FIND, id);
+    if (row === undefined) {
+      return tx.sql.get("SELECT 1 FROM forge_live WHERE id = ?", id) === undefined ? "not_found" : "not_settled";
+    }
+    if (row.status === "completed") return "not_settled";
+    if (!takeKeysAgain(tx.sql, id, row.keys, tx.now)) return "key_held";
+    tx.sql.run(REVIVE, tx.now, tx.now, row.rowid);
+    tx.sql.run("DELETE FROM forge_ended WHERE rowid = ?", row.rowid);
+    tx.moved.push({ id, revision: row.revision + 1 });
+    tx.available.add(row.queue);
+    return "retried";
+  });
+}
