@@ -1,0 +1,23 @@
+import { createParser, type EventSourceMessage } from "eventsource-parser";
+
+/**
+ * Reads a body of server-sent events until it ends; rejects where its connection breaks.
+ *
+ * `onBytes` runs for every chunk before the events in it, also for one that holds none.
+ */
+export async function readStream(
+  body: ReadableStream<Uint8Array>,
+  onBytes: () => void,
+  onEvent: (message: EventSourceMessage) => void,
+): Promise<void> {
+  const parser = createParser({ onEvent });
+  const decoder = new TextDecoder();
+  // By its reader, since not every browser's streams are async iterable.
+  const reader = body.getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return;
+    onBytes();
+    parser.feed(decoder.decode(value, { stream: true }));
+  }
+}

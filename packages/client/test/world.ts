@@ -1,0 +1,126 @@
+import type { JobSnapshot } from "@forge-jobs/protocol";
+import { onTestFinished } from "vitest";
+import { createClient, type ForgeClient } from "../src/client.ts";
+import type { Effects } from "../src/effects.ts";
+import type { JobStore } from "../src/job-store.ts";
+import type { JobView } from "../src/job-view.ts";
+import type { ForgeClientOptions } from "../src/options.ts";
+import { ManualClock } from "./manual-clock.ts";
+import { type Exchange, WireServer, type WireStream } from "./wire-server.ts";
+
+/** A page whose events a test fires. */
+export class TestPage extends EventTarget {
+  readonly document = { hidden: false };
+
+  fire(type: "online" | "pageshow" | "pagehide"): void {
+    this.dispatchEvent(new Event(type));
+  }
+
+  setHidden(hidden: boolean): void {
+    this.document.hidden = hidden;
+    this.dispatchEvent(new Event("visibilitychange"));
+  }
+}
+
+/** One client against its own server, with time and page in the test's hands. */
+export interface World {
+  readonly server: WireServer;
+  readonly clock: ManualClock;
+  readonly page: TestPage;
+  readonly client: ForgeClient;
+}
+
+export interface WorldOptions extends Omit<ForgeClientOptions, "url"> {
+  /** No page: the client runs on a server. */
+  readonly page?: null;
+  readonly url?: string;
+  readonly random?: () => number;
+}
+
+export async function createWorld({ page, random = () => 0.5, ...options }: WorldOptions = {}): Promise<World> {
+  const server = await WireServer.open();
+  const clock = new ManualClock();
+  const testPage = new TestPage();
+  const effects: Effects = {
+    fetch: (url, init) => fetch(url, init),
+    after: clock.after,
+    random,
+    uuid: () => crypto.randomUUID(),
+    page: page === null ? null : testPage,
+  };
+  const client = createClient(() => ({ url: server.url, ...options }), effects);
+  onTestFinished(async () => {
+    client.close();
+    await server.close();
+  });
+  return { server, clock, page: testPage, client };
+}
+
+/** A new job id. */
+export const newId = (): string => crypto.randomUUID();
+
+/** A snapshot of a running job. */
+export function snapshot(jobId: string, revision: number, more: Partial<JobSnapshot> = {}): JobSnapshot {
+  return { jobId, revision, status: "running", progress: null, message: null, output: null, error: null, ...more };
+}
+
+/** Everything a store emits to one subscriber. */
+export interface Recording<Output> {
+  readonly views: JobView<Output>[];
+  readonly stop: () => void;
+  /** The first view, from now on or of now, that passes. */
+  readonly when: (passes: (view: JobView<Output>) => boolean) => Promise<JobView<Output>>;
+}
+
+export function record<Output>(store: JobStore<Output>): Recording<Output> {
+  const views: JobView<Output>[] = [];
+  const waiting = new Set<(view: JobView<Output>) => void>();
+  const stop = store.subscribe((view) => {
+    views.push(view);
+    for (const check of waiting) check(view);
+  });
+  return {
+    views,
+    stop,
+    when: (passes) =>
+      new Promise((resolve) => {
+        const check = (view: JobView<Output>): void => {
+          if (!passes(view)) return;
+          waiting.delete(check);
+          resolve(view);
+        };
+        waiting.add(check);
+        check(store.get());
+      }),
+  };
+}
+
+/** A store that is live on a job, and what stands behind it. */
+export interface Attached extends World {
+  readonly id: string;
+  readonly store: JobStore;
+  readonly recording: Recording<unknown>;
+  readonly events: Exchange;
+  readonly stream: WireStream;
+}
+
+/** Opens a world with one store that is live on a running job of revision 1. */
+export async function attach(options?: WorldOptions): Promise<Attached> {
+  const world = await createWorld(options);
+  const id = newId();
+  const store = world.client.jobStore(id);
+  const recording = record(store);
+  const events = await world.server.next("/events");
+  const stream = events.connect();
+  stream.job(snapshot(id, 1));
+  await recording.when((view) => view.connection === "live" && !view.loading);
+  return { ...world, id, store, recording, events, stream };
+}
+
+/** Resolves when a condition holds that gives no signal; fails after five seconds. */
+export async function until(holds: () => boolean): Promise<void> {
+  for (let left = 1_000; !holds(); left--) {
+    if (left === 0) throw new Error(`Not within five seconds: ${holds.toString()}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
