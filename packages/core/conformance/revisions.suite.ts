@@ -5,7 +5,7 @@ import { claimJobs, insertJob, readJob, readState } from "./one-job.ts";
 import type { Case, Suite } from "./suite.ts";
 import { walk } from "./walk.ts";
 
-const SEEDS = [11, 12, 13];
+const SEEDS = [11, 12];
 
 const walked = (seed: number): Case => ({
   name: `a revision rises by one with what a watcher sees and never falls, over a random walk (seed ${seed})`,

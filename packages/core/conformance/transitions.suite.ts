@@ -7,7 +7,7 @@ import type { Case, Suite } from "./suite.ts";
 import { walk } from "./walk.ts";
 import type { World } from "./world.ts";
 
-const SEEDS = [1, 2];
+const SEEDS = [1];
 
 type Verb = (world: World, job: PlacedJob) => Promise<unknown>;
 
@@ -29,7 +29,6 @@ const VERBS: readonly Verb[] = [
   ({ store }, { workerId }) => store.workers.retire({ workerId }),
   ({ store }, { workerId }) => rescueWorker(store, workerId),
   ({ store }, { workerId }) => store.workers.rescue({ workerId, because: "gone", maxDeaths: 1, death: DEATH }),
-  ({ store }) => store.sweeps.deadLetter({ afterMs: 0, limit: 100 }),
   ({ store }) => store.sweeps.expiredKeys({ limit: 100 }),
 ];
 
@@ -39,16 +38,17 @@ const allowedFrom = (from: StoredJobStatus): StoredJobStatus[] =>
 const everyVerb = (from: StoredJobStatus): Case => ({
   name: `from ${from}, the verbs together lead to ${new Intl.ListFormat("en").format([...new Set(allowedFrom(from))]) || "nothing"}`,
   async run(world) {
-    const seen = new Set<StoredJobStatus>();
-    for (const verb of VERBS) {
-      const job = await jobIn(world.store, from);
-      expect((await readState(world.store, job.id)).status).toBe(from);
-      await verb(world, job);
-      const { status } = await readState(world.store, job.id);
-      if (status !== from) seen.add(status);
-      // The sweep moves every failed job, so the ones of the verbs before must not lie around.
-      await retryJob(world.store, job.id);
-    }
+    const { store } = world;
+    const place = (): Promise<PlacedJob> => jobIn(store, from);
+    const [untouched, ...jobs] = await Promise.all([place(), ...VERBS.map(place)]);
+    const statuses = async (of: readonly PlacedJob[]): Promise<StoredJobStatus[]> =>
+      (await store.jobs.states({ ids: of.map(({ id }) => id) })).map(({ status }) => status);
+    expect(new Set(await statuses([untouched, ...jobs]))).toEqual(new Set([from]));
+    await Promise.all(VERBS.map((verb, n) => verb(world, jobs[n]!)));
+    const seen = new Set(await statuses(jobs));
+    await store.sweeps.deadLetter({ afterMs: 0, limit: 100 });
+    for (const swept of await statuses([untouched])) seen.add(swept);
+    seen.delete(from);
     expect([...seen].toSorted()).toEqual([...new Set(allowedFrom(from))].toSorted());
   },
 });
