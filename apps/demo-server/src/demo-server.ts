@@ -1,4 +1,4 @@
-import { createForge, type Forge } from "@forge-jobs/core";
+import { createForge, type Forge, type Logger } from "@forge-jobs/core";
 import { forgeGateway } from "@forge-jobs/gateway";
 import Fastify, { type FastifyInstance } from "fastify";
 import { mkdir } from "node:fs/promises";
@@ -29,12 +29,14 @@ export interface DemoServer {
 export interface StartOptions {
   /** How many users to seed an empty database with. Default 100,000. */
   readonly users?: number;
+  /** Where Forge's warnings go. Default: the console. */
+  readonly logger?: Logger;
 }
 
 const LEFTOVERS_EVERY_MS = 30_000;
 
 /** Migrates and seeds the database, works on jobs, and serves both pages. Resolves when it listens. */
-export async function startDemoServer(settings: Settings, { users = DEMO_USERS }: StartOptions = {}): Promise<DemoServer> {
+export async function startDemoServer(settings: Settings, options: StartOptions = {}): Promise<DemoServer> {
   await mkdir(settings.dataDir, { recursive: true });
   const database = demoDatabase(settings);
   const files = demoFiles(settings.dataDir);
@@ -44,6 +46,7 @@ export async function startDemoServer(settings: Settings, { users = DEMO_USERS }
   const forge: Forge = createForge({
     store: database.store,
     jobs: [exportUsers, importContacts],
+    ...(options.logger && { logger: options.logger }),
     context: { demo: { data: opened.promise, files, paceMs: settings.paceMs, ownerOf: (jobId) => ownerOf(forge, jobId) } },
   });
   const app = Fastify({ forceCloseConnections: true });
@@ -59,7 +62,7 @@ export async function startDemoServer(settings: Settings, { users = DEMO_USERS }
 
   try {
     await forge.start();
-    data = await database.openData({ users });
+    data = await database.openData({ users: options.users ?? DEMO_USERS });
     opened.resolve(data);
     const leftovers = { forge, data, dataDir: settings.dataDir };
     await removeLeftovers({ ...leftovers, now: Date.now() });

@@ -35,18 +35,24 @@ export function followJob(label: string): (view: JobView) => JobFace {
   let hasStartedOver = false;
   return (view) => {
     if (lastFace !== null && view === lastView) return lastFace;
-    const progress = view.status === "completed" ? 100 : view.progress;
+    const progress = progressOf(view);
     if (lastView === null || lastView.jobId !== view.jobId || isReopened(lastView, view)) {
       furthest = 0;
       hasStartedOver = false;
     }
     // A handler only counts up; whatever is lower is another run.
     if (view.status === "running" && (progress ?? 0) < furthest) hasStartedOver = true;
-    furthest = progress ?? 0;
+    if (view.status !== "pending" && view.status !== "claimed") furthest = progress ?? 0;
     lastView = view;
     lastFace = faceOf(label, view, progress, hasStartedOver);
     return lastFace;
   };
+}
+
+/** How far the run is that is under way, or was. A job that waits still carries what its last run said. */
+function progressOf({ status, progress }: JobView): number | null {
+  if (status === "completed") return 100;
+  return status === "pending" || status === "claimed" ? null : progress;
 }
 
 /** Whether a person asked for another run; then nobody needs to be told. */
