@@ -44,7 +44,7 @@ export class PostgresWorlds {
       }),
       dispose: async () => {
         await Promise.all([store.close(), other.close(), sessions.close()]);
-        if (!migrated) return database.drop();
+        if (!migrated || sessions.isCrowded) return database.drop();
         await emptyTables(url, this.#schema);
         this.#migrated.push(database);
       },

@@ -17,6 +17,11 @@ export class PostgresSessions {
     this.#clock = clock;
   }
 
+  /** Whether so many rows were written that emptying the tables takes longer than making new ones. */
+  get isCrowded(): boolean {
+    return this.#closings.length > 0;
+  }
+
   readonly rows = async (sql: string): Promise<Record<string, unknown>[]> => {
     const client = await this.#connect();
     await client.query(`SET search_path TO ${pg.escapeIdentifier(this.#schema)}`);
@@ -101,7 +106,8 @@ export async function emptyTables(url: string, schema: string): Promise<void> {
       "SELECT format('%I.%I', schemaname, tablename) AS name FROM pg_tables WHERE schemaname = $1 AND tablename <> 'forge_meta'",
       [schema],
     );
-    await client.query(`TRUNCATE ${rows.map(({ name }) => name).join(", ")}`);
+    // TRUNCATE costs ten times as much while the tables are small.
+    for (const { name } of rows) await client.query(`DELETE FROM ${name}`);
   } finally {
     await client.end();
   }
