@@ -41,7 +41,11 @@ export class Access {
     return this.#decide({ principal, action: "dispatch", job: { id: null, type, owner: principal?.id ?? null } });
   }
 
-  async may(action: Exclude<JobAction, "dispatch">, principal: Principal | null, record: JobStateRecord): Promise<boolean> {
+  async may(
+    action: Exclude<JobAction, "dispatch">,
+    principal: Principal | null,
+    record: JobStateRecord,
+  ): Promise<boolean> {
     const { id, type, owner } = record;
     const exposed = this.#options.definition(type)?.public;
     if (exposed !== true && !(exposed === "watch" && action === "watch")) return false;
@@ -52,9 +56,12 @@ export class Access {
     const { authorize, log } = this.#options;
     if (authorize === undefined) return this.#isOwner(question);
     try {
-      return (await authorize(question)) === true;
+      const answer: unknown = await authorize(question);
+      return answer === true;
     } catch (error) {
-      log.error(`authorize threw for ${question.action} of ${question.job.type}; it counts as a refusal`, { err: error });
+      log.error(`authorize threw for ${question.action} of ${question.job.type}; it counts as a refusal`, {
+        err: error,
+      });
       return false;
     }
   }

@@ -9,7 +9,7 @@ import type { ResolvedLimits } from "./limits/limits.ts";
 import { Rate } from "./limits/rate.ts";
 import type { Caller } from "./principal.ts";
 import { isSameSecret, sessionSecret } from "./session-secret.ts";
-import { Session } from "./session.ts";
+import { Session, type SessionHost } from "./session.ts";
 import { type GoawayReason, Sessions } from "./sessions.ts";
 import type { Channel, ChannelListener } from "./sse/channel.ts";
 import { type Frame, frame } from "./sse/frame.ts";
@@ -61,6 +61,10 @@ export class Gateway {
   readonly #subscriptions: Subscriptions;
   readonly #count: Counter;
   readonly #rate: Rate;
+  readonly #host: SessionHost = {
+    closed: (session) => this.#closed(session),
+    appeared: (session, watch, view) => void this.#subscriptions.appeared(session, watch, view),
+  };
   #identity: StoreIdentity | null = null;
   #isClosing = false;
 
@@ -112,17 +116,14 @@ export class Gateway {
     this.countSubscribe(caller);
     this.#refuseWhenClosing();
     this.#count.take(caller, 1);
-    const session = new Session({
-      id: `${this.#id}.${randomBytes(15).toString("base64url")}`,
-      caller,
-      endsAtMs: performance.now() + this.#lifeMs(caller),
-      onClosed: (closed) => this.#closed(closed),
-    });
+    const sessionId = `${this.#id}.${randomBytes(15).toString("base64url")}`;
+    const session = new Session(sessionId, caller, performance.now() + this.#lifeMs(caller), this.#host);
     this.#sessions.add(session);
     try {
       const subscribed = await this.#subscriptions.add(session, wanted, "stream");
       this.#refuseWhenClosing();
-      if (session.isClosed) throw new ForgeError("UNAUTHENTICATED", "The rights of this user were revoked; sign in again.");
+      if (session.isClosed)
+        throw new ForgeError("UNAUTHENTICATED", "The rights of this user were revoked; sign in again.");
       const missing = subscribed.filter(({ view }) => view === null).map(({ id }) => frame("job", notFound(id)));
       const first = [this.#connected(session, identity), ...this.#status(), ...missing];
       return (open) => session.open(open(session), first);
@@ -159,7 +160,10 @@ export class Gateway {
     if (name !== null && watch !== undefined) {
       watch.names ??= new Set();
       if (watch.names.size >= NAMES_PER_WATCH) {
-        throw new ForgeError("BAD_REQUEST", `One session may give a job at most ${NAMES_PER_WATCH} subscriptionIds; reuse one.`);
+        throw new ForgeError(
+          "BAD_REQUEST",
+          `One session may give a job at most ${NAMES_PER_WATCH} subscriptionIds; reuse one.`,
+        );
       }
       watch.names.add(name);
     }

@@ -152,13 +152,16 @@ export class Hub {
     if (this.#isClosed) return;
     const { backstopMs, pollMs } = this.#options.timings;
     clearTimeout(this.#backstop);
-    this.#backstop = setTimeout(() => {
-      this.#finds += this.#suspects.filter(({ topic, revision }) => topic.hinted < revision).length;
-      this.#suspects = [];
-      this.#isBackstopLook = !this.#isDeaf && this.#look === "none";
-      this.#lookAtAll();
-      this.#armBackstop();
-    }, jittered(this.#isDeaf ? pollMs : backstopMs)).unref();
+    this.#backstop = setTimeout(
+      () => {
+        this.#finds += this.#suspects.filter(({ topic, revision }) => topic.hinted < revision).length;
+        this.#suspects = [];
+        this.#isBackstopLook = !this.#isDeaf && this.#look === "none";
+        this.#lookAtAll();
+        this.#armBackstop();
+      },
+      jittered(this.#isDeaf ? pollMs : backstopMs),
+    ).unref();
   }
 
   #lookAtAll(): void {
@@ -172,11 +175,14 @@ export class Hub {
     void this.#readAll().then(() => {
       this.#isBackstopLook = false;
       // At most a quarter of the time goes into looks, however often another process says that something moved.
-      setTimeout(() => {
-        const isDue = this.#look === "again";
-        this.#look = "none";
-        if (isDue) this.#lookAtAll();
-      }, 3 * (performance.now() - beganAt)).unref();
+      setTimeout(
+        () => {
+          const isDue = this.#look === "again";
+          this.#look = "none";
+          if (isDue) this.#lookAtAll();
+        },
+        3 * (performance.now() - beganAt),
+      ).unref();
     });
   }
 

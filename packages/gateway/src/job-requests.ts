@@ -35,14 +35,19 @@ export class JobRequests {
     const owner = principal?.id ?? null;
     const receipt = await forge.dispatchNamed(name, args, { owner, ...(requestId !== null && { requestId }) });
     if (!receipt.created && !(await this.#mayWatch(principal, receipt.id))) {
-      throw new ForgeError("CONFLICT", `A job ${name} with the same idempotency key exists, and it is not yours to watch.`);
+      throw new ForgeError(
+        "CONFLICT",
+        `A job ${name} with the same idempotency key exists, and it is not yours to watch.`,
+      );
     }
     return receipt.id;
   }
 
   /** Reads the states that are newer than the caller has; unknown and forbidden ones as `not_found`. */
   async poll({ principal }: Caller, wanted: readonly Wanted[]): Promise<JobSnapshot[]> {
-    const answers = wanted.map(async (one) => answerOf({ ...one, view: await this.#allowed("watch", principal, one.id) }));
+    const answers = wanted.map(async (one) =>
+      answerOf({ ...one, view: await this.#allowed("watch", principal, one.id) }),
+    );
     return (await Promise.all(answers)).filter((state) => state !== null);
   }
 
@@ -81,7 +86,11 @@ export class JobRequests {
     return view;
   }
 
-  async #allowed(action: Exclude<JobAction, "dispatch">, principal: Principal | null, id: string): Promise<JobView | null> {
+  async #allowed(
+    action: Exclude<JobAction, "dispatch">,
+    principal: Principal | null,
+    id: string,
+  ): Promise<JobView | null> {
     const view = await this.#options.hub.read(id);
     const record: JobStateRecord | undefined = view?.record;
     return record !== undefined && (await this.#options.access.may(action, principal, record)) ? view : null;

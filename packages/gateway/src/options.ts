@@ -43,7 +43,15 @@ export interface Settings {
 }
 
 const OPTION_NAMES: readonly (keyof ForgeGatewayOptions)[] = [
-  "forge", "prefix", "authenticate", "authorize", "origins", "limits", "heartbeat", "poll", "backstop",
+  "forge",
+  "prefix",
+  "authenticate",
+  "authorize",
+  "origins",
+  "limits",
+  "heartbeat",
+  "poll",
+  "backstop",
 ];
 const SHORTEST_INTERVAL_MS = 10;
 
@@ -55,10 +63,14 @@ export function settingsOf(options: ForgeGatewayOptions, timings: Timings = DEFA
     throw new ForgeError("BAD_REQUEST", "forgeGateway needs { forge }, as createForge made it.");
   }
   if (!/^(\/[\w.~-]+)+$/.test(prefix)) {
-    throw new ForgeError("BAD_REQUEST", `prefix must be a path such as "/_api", without a slash at its end; got ${JSON.stringify(prefix)}.`);
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `prefix must be a path such as "/_api", without a slash at its end; got ${JSON.stringify(prefix)}.`,
+    );
   }
   for (const [name, value] of Object.entries({ authenticate, authorize })) {
-    if (value !== undefined && typeof value !== "function") throw new ForgeError("BAD_REQUEST", `${name} must be a function.`);
+    if (value !== undefined && typeof value !== "function")
+      throw new ForgeError("BAD_REQUEST", `${name} must be a function.`);
   }
   return {
     forge,
@@ -80,7 +92,10 @@ function interval(name: string, duration: Duration | undefined, defaultMs: numbe
   if (duration === undefined) return defaultMs;
   const ms = durationMs(duration, name);
   if (ms < SHORTEST_INTERVAL_MS || ms >= 2 ** 31) {
-    throw new ForgeError("BAD_REQUEST", `${name} must be from "${SHORTEST_INTERVAL_MS}ms" to "24d"; got ${JSON.stringify(duration)}.`);
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `${name} must be from "${SHORTEST_INTERVAL_MS}ms" to "24d"; got ${JSON.stringify(duration)}.`,
+    );
   }
   return ms;
 }

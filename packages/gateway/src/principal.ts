@@ -1,7 +1,8 @@
 /**
  * Who makes a request, as `authenticate` says.
  *
- * The object is handed to `authorize` as it is, so it may carry more, such as roles.
+ * The object is handed to `authorize` as it is. An application adds fields of its own, such as roles, by
+ * `declare module "@forge-jobs/gateway" { interface Principal { roles: string[] } }`.
  */
 export interface Principal {
   /** Identifies the principal; jobs remember it as their owner. 1 to 1,000 characters without NUL. */

@@ -1,19 +1,16 @@
 import type { Caller } from "./principal.ts";
-import type { StateFrame } from "./job-view.ts";
+import type { JobView, StateFrame } from "./job-view.ts";
 import type { Channel, ChannelListener } from "./sse/channel.ts";
 import type { Frame } from "./sse/frame.ts";
-import type { FrameSink, Watch } from "./watch.ts";
+import type { Watch, WatchOwner } from "./watch.ts";
 
 /** What a session says besides states; of each kind the last one counts. */
 export type Notice = "subscribed" | "status" | "goaway";
 
-/** What a session is made of. */
-export interface SessionOptions {
-  readonly id: string;
-  readonly caller: Caller;
-  /** When it must end, by `performance.now()`. */
-  readonly endsAtMs: number;
-  readonly onClosed: (session: Session) => void;
+/** Who looks after sessions; one for all of them. */
+export interface SessionHost {
+  closed(session: Session): void;
+  appeared(session: Session, watch: Watch, view: JobView): void;
 }
 
 /**
@@ -26,12 +23,14 @@ export interface SessionOptions {
  * - ending: `goaway` is its last word; offers are ignored, what waits is still written.
  * - closed: everything is ignored.
  */
-export class Session implements ChannelListener, FrameSink {
+export class Session implements ChannelListener, WatchOwner {
   readonly id: string;
   readonly caller: Caller;
   readonly endsAtMs: number;
   readonly watches: Map<string, Watch> = new Map();
-  readonly #onClosed: (session: Session) => void;
+  /** Deals its heartbeats out among those of the others. */
+  beat = 0;
+  readonly #host: SessionHost;
   #channel: Channel | null = null;
   #slots: Map<Watch, StateFrame> | null = null;
   #notices: Map<Notice, Frame> | null = null;
@@ -39,11 +38,12 @@ export class Session implements ChannelListener, FrameSink {
   #endByMs: number | null = null;
   #isClosed = false;
 
-  constructor(options: SessionOptions) {
-    this.id = options.id;
-    this.caller = options.caller;
-    this.endsAtMs = options.endsAtMs;
-    this.#onClosed = options.onClosed;
+  /** `endsAtMs` says when it must end, by `performance.now()`. */
+  constructor(id: string, caller: Caller, endsAtMs: number, host: SessionHost) {
+    this.id = id;
+    this.caller = caller;
+    this.endsAtMs = endsAtMs;
+    this.#host = host;
   }
 
   get isClosed(): boolean {
@@ -70,6 +70,10 @@ export class Session implements ChannelListener, FrameSink {
     }
     watch.revision = frame.revision;
     this.#write(frame);
+  }
+
+  appeared(watch: Watch, view: JobView): void {
+    this.#host.appeared(this, watch, view);
   }
 
   say(notice: Notice, frame: Frame): void {
@@ -126,7 +130,7 @@ export class Session implements ChannelListener, FrameSink {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#slots = this.#notices = null;
-    this.#onClosed(this);
+    this.#host.closed(this);
   }
 
   #write(frame: Frame): boolean {

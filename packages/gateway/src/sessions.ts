@@ -15,8 +15,6 @@ export class Sessions {
   readonly #timings: Timings;
   readonly #onExpired: (session: Session) => void;
   readonly #byId = new Map<string, Session>();
-  /** The sessions by the tick that their heartbeat falls on. */
-  readonly #beats: readonly Set<Session>[] = Array.from({ length: TICKS }, () => new Set<Session>());
   #opened = 0;
   #tick = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -41,14 +39,16 @@ export class Sessions {
 
   add(session: Session): void {
     this.#byId.set(session.id, session);
-    this.#beats[this.#opened++ % TICKS]?.add(session);
-    this.#timer ??= setInterval(() => this.#onTick(), Math.max(SHORTEST_TICK_MS, this.#timings.heartbeatMs / TICKS)).unref();
+    session.beat = this.#opened++;
+    this.#timer ??= setInterval(
+      () => this.#onTick(),
+      Math.max(SHORTEST_TICK_MS, this.#timings.heartbeatMs / TICKS),
+    ).unref();
   }
 
   /** Takes out a session that has closed. */
   remove(session: Session): void {
     if (!this.#byId.delete(session.id)) return;
-    for (const beat of this.#beats) beat.delete(session);
     if (this.#byId.size > 0) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -76,7 +76,7 @@ export class Sessions {
     for (const session of this.#byId.values()) {
       session.cutIfOverdue(nowMs, drainMs);
       if (nowMs > session.endsAtMs) this.#onExpired(session);
+      else if (session.beat % TICKS === this.#tick) session.ping(PING);
     }
-    for (const session of this.#beats[this.#tick] ?? []) session.ping(PING);
   }
 }

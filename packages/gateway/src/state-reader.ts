@@ -84,7 +84,9 @@ export class StateReader {
   async #readBatch(batch: Batch): Promise<void> {
     let records: JobStateRecord[];
     const late = setTimeout(() => {
-      this.#listener.onFailed(new ForgeError("UNAVAILABLE", `A read of states has not been answered for ${LATE_MS} ms.`));
+      this.#listener.onFailed(
+        new ForgeError("UNAVAILABLE", `A read of states has not been answered for ${LATE_MS} ms.`),
+      );
     }, LATE_MS).unref();
     try {
       records = await this.#states([...batch.keys()]);

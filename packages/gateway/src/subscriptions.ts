@@ -49,7 +49,7 @@ export class Subscriptions {
     const fresh = wanted.filter(({ id }) => !session.watches.has(id));
     watched.take(session.caller, fresh.length);
     for (const { id } of fresh) {
-      const watch = new Watch(id, session, (appeared, view) => void this.#check(session, appeared, view, "stream"));
+      const watch = new Watch(id, session);
       session.watches.set(id, watch);
       hub.add(watch);
     }
@@ -58,9 +58,17 @@ export class Subscriptions {
       this.#expectUnknown(session, wanted);
       return answers;
     } catch (error) {
-      this.remove(session, fresh.map(({ id }) => id));
+      this.remove(
+        session,
+        fresh.map(({ id }) => id),
+      );
       throw error;
     }
+  }
+
+  /** Lets a session have what it has been waiting for, if it may. */
+  async appeared(session: Session, watch: Watch, view: JobView): Promise<void> {
+    await this.#check(session, watch, view, "stream");
   }
 
   remove(session: Session, ids: Iterable<string>): void {
@@ -105,12 +113,15 @@ export class Subscriptions {
   }
 
   #expectUnknown(session: Session, wanted: readonly Wanted[]): void {
-    const unknown = wanted.map(({ id }) => session.watches.get(id)).filter((watch) => watch?.phase === "unknown");
+    const unknown = wanted.filter(({ id }) => session.watches.get(id)?.phase === "unknown").map(({ id }) => id);
     if (unknown.length === 0) return;
     const giveUp = async (): Promise<void> => {
       // A hint may have been lost: one last look.
-      await Promise.allSettled(unknown.map((watch) => watch && this.#options.hub.read(watch.id)));
-      for (const watch of unknown) if (watch?.phase === "unknown") this.remove(session, [watch.id]);
+      await Promise.allSettled(unknown.map((id) => this.#options.hub.read(id)));
+      this.remove(
+        session,
+        unknown.filter((id) => session.watches.get(id)?.phase === "unknown"),
+      );
     };
     setTimeout(() => void giveUp(), this.#options.timings.unknownMs).unref();
   }

@@ -1,12 +1,12 @@
 import type { JobView, StateFrame } from "./job-view.ts";
 
-/** Where a watch's states go. */
-export interface FrameSink {
+/** Whose a watch is. */
+export interface WatchOwner {
+  /** Takes a state of a live watch. */
   offer(watch: Watch, frame: StateFrame): void;
+  /** Hears that the row of an unknown id has appeared. */
+  appeared(watch: Watch, view: JobView): void;
 }
-
-/** Hears that the row of an unknown id has appeared. */
-export type Appeared = (watch: Watch, view: JobView) => void;
 
 /**
  * One session's interest in one job.
@@ -24,13 +24,11 @@ export class Watch {
   names: Set<string> | null = null;
   #phase: "checking" | "unknown" | "live" | "ended" = "checking";
   #held: JobView | null = null;
-  readonly #sink: FrameSink;
-  readonly #appeared: Appeared;
+  readonly #owner: WatchOwner;
 
-  constructor(id: string, sink: FrameSink, appeared: Appeared) {
+  constructor(id: string, owner: WatchOwner) {
     this.id = id;
-    this.#sink = sink;
-    this.#appeared = appeared;
+    this.#owner = owner;
   }
 
   get phase(): "checking" | "unknown" | "live" | "ended" {
@@ -40,13 +38,13 @@ export class Watch {
   /** Takes a state that was read. */
   tell(view: JobView): void {
     if (this.#phase === "live") {
-      if (view.revision > this.revision) this.#sink.offer(this, view.frame());
+      if (view.revision > this.revision) this.#owner.offer(this, view.frame());
       return;
     }
     if (this.#held === null || view.revision > this.#held.revision) this.#held = view;
     if (this.#phase === "unknown") {
       this.#phase = "checking";
-      this.#appeared(this, view);
+      this.#owner.appeared(this, view);
     }
   }
 
@@ -54,7 +52,7 @@ export class Watch {
   await(): void {
     if (this.#phase !== "checking") return;
     // A later read, for somebody else, may have met the row before the answer to this session's own was looked at.
-    if (this.#held !== null) this.#appeared(this, this.#held);
+    if (this.#held !== null) this.#owner.appeared(this, this.#held);
     else this.#phase = "unknown";
   }
 

@@ -1,17 +1,17 @@
 import { expect, test } from "vitest";
 import type { AccessQuestion } from "../src/index.ts";
 import { puppet } from "./support/puppet.ts";
+import { as, byHeader as authenticate } from "./support/users.ts";
 import { openWorld } from "./support/world.ts";
-
-const authenticate = ({ headers }: { headers: Record<string, unknown> }) =>
-  headers["x-user"] ? { id: String(headers["x-user"]) } : null;
-const as = (user: string) => ({ headers: { "x-user": user } });
 
 test("only the owner watches, cancels and retries", async () => {
   const work = puppet();
   await using world = await openWorld({ jobs: [work.job], worker: false, gateway: { authenticate } });
   const jobId = await world.forge.dispatch(work.job, null, { owner: "ana" });
-  for (const [user, status] of [["ana", 200], ["eve", 404]] as const) {
+  for (const [user, status] of [
+    ["ana", 200],
+    ["eve", 404],
+  ] as const) {
     expect((await world.call(`/jobs/${jobId}`, as(user))).status).toBe(status);
     expect((await world.call(`/jobs/${jobId}/cancel`, { body: {}, ...as(user) })).status).toBe(status);
     expect((await world.call(`/jobs/${jobId}/retry`, { body: {}, ...as(user) })).status).toBe(status);
@@ -56,8 +56,15 @@ test("authorize decides in place of the owner rule, with all it may need", async
 
 test("jobs that are not public are nobody's business, whatever authorize says", async () => {
   const [hidden, shown] = [puppet("hidden", {}), puppet("shown", { public: "watch" })];
-  await using world = await openWorld({ jobs: [hidden.job, shown.job], worker: false, gateway: { authorize: () => true } });
-  const [hiddenId, shownId] = [await world.forge.dispatch(hidden.job, null), await world.forge.dispatch(shown.job, null)];
+  await using world = await openWorld({
+    jobs: [hidden.job, shown.job],
+    worker: false,
+    gateway: { authorize: () => true },
+  });
+  const [hiddenId, shownId] = [
+    await world.forge.dispatch(hidden.job, null),
+    await world.forge.dispatch(shown.job, null),
+  ];
   expect((await world.call(`/jobs/${hiddenId}`)).status).toBe(404);
   expect((await world.call(`/jobs/${hiddenId}/cancel`, { body: {} })).status).toBe(404);
   expect((await world.call(`/jobs/${shownId}`)).status).toBe(200);
@@ -66,7 +73,12 @@ test("jobs that are not public are nobody's business, whatever authorize says", 
 });
 
 test.for([
-  ["throws", () => { throw new Error("policy server down"); }],
+  [
+    "throws",
+    () => {
+      throw new Error("policy server down");
+    },
+  ],
   ["rejects", () => Promise.reject(new Error("policy server down"))],
 ] as const)("authorize that %s refuses, and says so in the log", async ([, authorize]) => {
   const work = puppet();
@@ -81,13 +93,22 @@ test.for([
 
 test.for([1, "yes", {}, undefined])("authorize that answers %s instead of true refuses", async (answer) => {
   const work = puppet();
-  await using world = await openWorld({ jobs: [work.job], worker: false, gateway: { authorize: () => answer as boolean } });
+  await using world = await openWorld({
+    jobs: [work.job],
+    worker: false,
+    gateway: { authorize: () => answer as boolean },
+  });
   const jobId = await world.forge.dispatch(work.job, null);
   expect((await world.call(`/jobs/${jobId}`)).status).toBe(404);
 });
 
 test.for([
-  ["throws", () => { throw new Error("token of ana expired"); }],
+  [
+    "throws",
+    () => {
+      throw new Error("token of ana expired");
+    },
+  ],
   ["rejects", () => Promise.reject(new Error("token of ana expired"))],
   ["names a moment that has passed", () => ({ id: "ana", expiresAt: new Date(Date.now() - 1) })],
 ] as const)("authenticate that %s answers UNAUTHENTICATED everywhere but at the probes", async ([, refuse]) => {
@@ -120,7 +141,10 @@ test.for([undefined, {}, { id: "" }, { id: 7 }, { id: "a\0b" }, { id: "ana", exp
   async (answer) => {
     await using world = await openWorld({ gateway: { authenticate: () => answer as never } });
     const { status, result } = await world.call("/events?v=1");
-    expect([status, result]).toMatchObject([500, { error: { code: "INTERNAL", message: expect.stringMatching(/request req-\w+/) } }]);
+    expect([status, result]).toMatchObject([
+      500,
+      { error: { code: "INTERNAL", message: expect.stringMatching(/request req-\w+/) } },
+    ]);
     expect(world.logs.some(({ err }) => err?.message.includes("authenticate"))).toBe(true);
   },
 );
@@ -143,7 +167,13 @@ test("rights are checked again at every subscribe", async () => {
   const stream = await world.stream(`/events?v=1&job=${jobId}`);
   await stream.next("job", ({ status }) => status === "running");
   isAllowed = false;
-  const body = { sessionId: stream.connected.sessionId, sessionSecret: stream.connected.sessionSecret, n: 1, add: [{ id: jobId }], remove: [] };
+  const body = {
+    sessionId: stream.connected.sessionId,
+    sessionSecret: stream.connected.sessionSecret,
+    n: 1,
+    add: [{ id: jobId }],
+    remove: [],
+  };
   expect((await world.call("/subscribe", { body })).data).toMatchObject({ states: [{ status: "not_found" }] });
   expect(world.app.forgeGateway.stats().watchedJobs).toBe(0);
   run.finish("secret");
@@ -174,7 +204,10 @@ test("revoke ends the streams of one principal and of nobody else", async () => 
   await using world = await openWorld({ jobs: [work.job], gateway: { authenticate } });
   const jobId = await world.forge.dispatch(work.job, null, { owner: "ana" });
   const run = await work.run(jobId);
-  const [anas, bobs] = [await world.stream(`/events?v=1&job=${jobId}`, as("ana")), await world.stream("/events?v=1", as("bob"))];
+  const [anas, bobs] = [
+    await world.stream(`/events?v=1&job=${jobId}`, as("ana")),
+    await world.stream("/events?v=1", as("bob")),
+  ];
   world.app.forgeGateway.revoke("ana");
   expect((await anas.next("goaway")).reason).toBe("revoked");
   await anas.ended;
@@ -248,7 +281,10 @@ test("nothing is told about a job before the right to it is certain", async () =
   const eve = await world.stream("/events?v=1", as("eve"));
   const anybody = await world.stream(`/events?v=1&job=${jobId}`);
   const { sessionId, sessionSecret } = eve.connected;
-  const subscribing = world.call("/subscribe", { body: { sessionId, sessionSecret, n: 1, add: [{ id: jobId }], remove: [] }, ...as("eve") });
+  const subscribing = world.call("/subscribe", {
+    body: { sessionId, sessionSecret, n: 1, add: [{ id: jobId }], remove: [] },
+    ...as("eve"),
+  });
   await asked.promise;
   run.finish("secret");
   await anybody.next("job", ({ status }) => status === "completed");

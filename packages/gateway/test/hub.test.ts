@@ -92,12 +92,19 @@ test("who asks for the same state at the same time shares one read", async () =>
     received++;
     return null;
   };
-  await using world = await openWorld({ jobs: [work.job], worker: false, between: reads.between, gateway: { authenticate } });
+  await using world = await openWorld({
+    jobs: [work.job],
+    worker: false,
+    between: reads.between,
+    gateway: { authenticate },
+  });
   const jobId = await world.forge.dispatch(work.job, null);
   reads.hold();
   const first = world.call(`/jobs/${jobId}`);
   await expect.poll(() => reads.count).toBe(1);
-  const others = Array.from({ length: 50 }, () => world.call("/poll", { body: { watch: [{ id: jobId, revision: 0 }] } }));
+  const others = Array.from({ length: 50 }, () =>
+    world.call("/poll", { body: { watch: [{ id: jobId, revision: 0 }] } }),
+  );
   await expect.poll(() => received).toBe(51);
   reads.release();
   expect((await first).status).toBe(200);
@@ -108,7 +115,10 @@ test("who asks for the same state at the same time shares one read", async () =>
 test("a change whose hint was lost is found by the backstop, and counted", async () => {
   const work = puppet();
   let isDropping = false;
-  const between = withChanges((listener) => ({ ...listener, onMoved: (...hint) => (isDropping ? undefined : listener.onMoved(...hint)) }));
+  const between = withChanges((listener) => ({
+    ...listener,
+    onMoved: (...hint) => (isDropping ? undefined : listener.onMoved(...hint)),
+  }));
   await using world = await openWorld({ jobs: [work.job], between, gateway: { backstop: "100ms" } });
   const jobId = await world.forge.dispatch(work.job, null);
   const run = await work.run(jobId);
@@ -178,10 +188,35 @@ test("a row that was damaged by hand keeps no other from its watchers", async ()
   const runs = await Promise.all([bad!, good!].map((id) => work.run(id)));
   const stream = await world.stream(`/events?v=1&job=${bad}&job=${good}`);
   for (const run of runs) run.finish();
-  await Promise.all([bad!, good!].map((id) => stream.next("job", ({ jobId, status }) => jobId === id && status === "completed")));
+  await Promise.all(
+    [bad!, good!].map((id) => stream.next("job", ({ jobId, status }) => jobId === id && status === "completed")),
+  );
   const db = new DatabaseSync(world.file);
   db.prepare("UPDATE forge_ended SET output = '{', revision = revision + 1 WHERE id = ?").run(bad!);
   db.prepare("UPDATE forge_ended SET output = '\"mended\"', revision = revision + 1 WHERE id = ?").run(good!);
   db.close();
   expect(await stream.next("job", ({ output }) => output === "mended")).toMatchObject({ jobId: good });
+});
+
+test("when the database turns out to be another one, everybody is sent to begin anew", async () => {
+  const work = puppet();
+  let listener: ChangeListener | undefined;
+  let epoch = "before";
+  const between = (forge: Forge): Forge => ({
+    ...withChanges((subscribed) => (listener = subscribed))(forge),
+    identity: async () => ({ ...(await forge.identity()), epoch }),
+  });
+  await using world = await openWorld({ jobs: [work.job], worker: false, between });
+  const jobId = await world.forge.dispatch(work.job, null);
+  const stream = await world.stream(`/events?v=1&job=${jobId}`);
+  expect(stream.connected.epoch).toBe("before");
+  listener?.onLive(false);
+  listener?.onLive(true);
+  expect((await world.call("/health")).status).toBe(200);
+  epoch = "after";
+  listener?.onLive(false);
+  listener?.onLive(true);
+  expect((await stream.next("goaway")).reason).toBe("database changed");
+  await stream.ended;
+  expect((await world.stream()).connected.epoch).toBe("after");
 });

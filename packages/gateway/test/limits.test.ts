@@ -2,16 +2,16 @@ import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
 import { addressKey } from "../src/limits/address.ts";
 import type { Answer } from "./support/call.ts";
+import { as, byHeader as authenticate } from "./support/users.ts";
 import { openWorld } from "./support/world.ts";
-
-const authenticate = ({ headers }: { headers: Record<string, unknown> }) =>
-  headers["x-user"] ? { id: String(headers["x-user"]) } : null;
-const as = (user: string) => ({ headers: { "x-user": user } });
 
 function expectLimited({ status, headers, result }: Answer, sentence: RegExp): void {
   expect([status, result]).toMatchObject([
     429,
-    { success: false, error: { code: "RATE_LIMITED", message: expect.stringMatching(sentence), retryAfterMs: expect.any(Number) } },
+    {
+      success: false,
+      error: { code: "RATE_LIMITED", message: expect.stringMatching(sentence), retryAfterMs: expect.any(Number) },
+    },
   ]);
   const { retryAfterMs } = (result as { error: { retryAfterMs: number } }).error;
   expect(headers.get("retry-after")).toBe(String(Math.ceil(retryAfterMs / 1_000)));
@@ -38,7 +38,10 @@ test("watched ids are limited, all or none of a request, and free again when rem
   const { sessionId, sessionSecret } = stream.connected;
   const ids = [1, 2, 3, 4].map(() => randomUUID());
   const subscribe = (add: string[], remove: string[] = []) =>
-    world.call("/subscribe", { body: { sessionId, sessionSecret, n: 1, add: add.map((id) => ({ id })), remove }, ...as("ana") });
+    world.call("/subscribe", {
+      body: { sessionId, sessionSecret, n: 1, add: add.map((id) => ({ id })), remove },
+      ...as("ana"),
+    });
   expectLimited(await subscribe(ids), /This user has 0 jobs watched, and 4 more would be over the limit of 3/);
   expect(world.app.forgeGateway.stats().watchedJobs).toBe(0);
   expect((await subscribe(ids.slice(0, 3))).status).toBe(200);
@@ -59,7 +62,10 @@ test("subscribe requests are limited by the second, and a pause saves some up", 
   const poll = (user: string) => world.call("/poll", { body: { watch: [] }, ...as(user) });
   for (let n = 0; n < 8; n++) expect((await poll("ana")).status).toBe(200);
   const answers = await Promise.all([1, 2].map(() => poll("ana")));
-  expectLimited(answers.find(({ status }) => status === 429)!, /This user sends more than 2 subscribe requests a second/);
+  expectLimited(
+    answers.find(({ status }) => status === 429)!,
+    /This user sends more than 2 subscribe requests a second/,
+  );
   expect((await poll("bob")).status).toBe(200);
   expect((await world.call(`/jobs/${randomUUID()}`, as("ana"))).status).toBe(404);
 });
@@ -67,7 +73,10 @@ test("subscribe requests are limited by the second, and a pause saves some up", 
 test("the body's limit is the application's to set", async () => {
   await using world = await openWorld({ gateway: { limits: { bodyBytes: 100 } } });
   const { status, result } = await world.call("/poll", { body: { watch: [], padding: "x".repeat(100) } });
-  expect([status, result]).toMatchObject([413, { error: { code: "TOO_LARGE", message: expect.stringMatching(/125 bytes, more than the 100/) } }]);
+  expect([status, result]).toMatchObject([
+    413,
+    { error: { code: "TOO_LARGE", message: expect.stringMatching(/125 bytes, more than the 100/) } },
+  ]);
 });
 
 test.for([

@@ -93,11 +93,14 @@ test("the application's own CORS keeps working beside the gateway", async () => 
   expect(headers.get("access-control-allow-origin")).toBe("https://own.example");
 });
 
-test.for(["app.example.com", "https://app.example.com/", "https://*.example.com/x", "*"])("origins refuses %s", async (origin) => {
-  await using world = await openWorld();
-  const app = Fastify();
-  await expect(app.register(forgeGateway, { forge: world.forge, origins: [origin] })).rejects.toMatchObject({
-    code: "BAD_REQUEST",
-    message: expect.stringContaining(JSON.stringify(origin)),
-  });
-});
+test.for(["app.example.com", "https://app.example.com/", "https://*.example.com/x", "*"])(
+  "origins refuses %s",
+  async (origin) => {
+    await using world = await openWorld();
+    const app = Fastify();
+    await expect(app.register(forgeGateway, { forge: world.forge, origins: [origin] })).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+      message: expect.stringContaining(JSON.stringify(origin)),
+    });
+  },
+);

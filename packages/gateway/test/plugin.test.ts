@@ -10,7 +10,9 @@ const plain = defineJob("plain", { public: true, run: () => null });
 const opinionated = (app: FastifyInstance): void => {
   app.setErrorHandler((error, _request, reply) => reply.code(418).send({ own: (error as Error).message }));
   app.setNotFoundHandler((_request, reply) => reply.code(404).send({ own: "not here" }));
-  app.addContentTypeParser("text/plain", { parseAs: "string" }, (_request, body, done) => done(null, `parsed ${String(body)}`));
+  app.addContentTypeParser("text/plain", { parseAs: "string" }, (_request, body, done) =>
+    done(null, `parsed ${String(body)}`),
+  );
   app.post("/own", async ({ body }) => ({ body }));
   app.get("/own/broken", async () => {
     throw new Error("own trouble");
@@ -25,17 +27,35 @@ test("the application's routes, parsers, errors and 404 stay its own", async () 
   };
   expect(await own("/nothing")).toEqual([404, { own: "not here" }]);
   expect(await own("/own/broken")).toEqual([418, { own: "own trouble" }]);
-  expect(await own("/own", { method: "POST", body: "x", headers: { "content-type": "text/plain" } })).toEqual([200, { body: "parsed x" }]);
-  expect(await own("/own", { method: "POST", body: "{", headers: { "content-type": "application/json" } })).toEqual([418, expect.anything()]);
-  expect(await own("/own", { method: "POST", body: "{}", headers: { "content-type": "application/json", origin: "https://evil.example" } })).toEqual([200, { body: {} }]);
+  expect(await own("/own", { method: "POST", body: "x", headers: { "content-type": "text/plain" } })).toEqual([
+    200,
+    { body: "parsed x" },
+  ]);
+  expect(await own("/own", { method: "POST", body: "{", headers: { "content-type": "application/json" } })).toEqual([
+    418,
+    expect.anything(),
+  ]);
+  expect(
+    await own("/own", {
+      method: "POST",
+      body: "{}",
+      headers: { "content-type": "application/json", origin: "https://evil.example" },
+    }),
+  ).toEqual([200, { body: {} }]);
 });
 
 test("the gateway's routes keep their envelope whatever the application does", async () => {
   await using world = await openWorld({ before: opinionated, jobs: [plain] });
   expect((await world.call("/nothing")).result).toMatchObject({ success: false, error: { code: "NOT_FOUND" } });
-  expect((await world.call("/rpc/plain", { body: "{" })).result).toMatchObject({ success: false, error: { code: "BAD_REQUEST" } });
+  expect((await world.call("/rpc/plain", { body: "{" })).result).toMatchObject({
+    success: false,
+    error: { code: "BAD_REQUEST" },
+  });
   const text = { body: "x", headers: { "content-type": "text/plain" } };
-  expect((await world.call("/rpc/plain", text)).result).toMatchObject({ success: false, error: { code: "BAD_REQUEST" } });
+  expect((await world.call("/rpc/plain", text)).result).toMatchObject({
+    success: false,
+    error: { code: "BAD_REQUEST" },
+  });
 });
 
 test.for([
@@ -46,18 +66,21 @@ test.for([
   [503, "UNAVAILABLE"],
   [500, "INTERNAL"],
   [undefined, "INTERNAL"],
-] as const)("what the application's own hook throws with status %s answers %s without its words", async ([statusCode, code]) => {
-  await using world = await openWorld({
-    before: (app) => {
-      app.addHook("onRequest", async () => {
-        throw Object.assign(new Error("the words of a driver"), { statusCode });
-      });
-    },
-  });
-  const { result, text } = await world.call("/health");
-  expect(result).toMatchObject({ success: false, error: { code } });
-  expect(text).not.toContain("driver");
-});
+] as const)(
+  "what the application's own hook throws with status %s answers %s without its words",
+  async ([statusCode, code]) => {
+    await using world = await openWorld({
+      before: (app) => {
+        app.addHook("onRequest", async () => {
+          throw Object.assign(new Error("the words of a driver"), { statusCode });
+        });
+      },
+    });
+    const { result, text } = await world.call("/health");
+    expect(result).toMatchObject({ success: false, error: { code } });
+    expect(text).not.toContain("driver");
+  },
+);
 
 test("the prefix is the application's to choose", async () => {
   await using world = await openWorld({ gateway: { prefix: "/live/v1" }, jobs: [plain] });
@@ -98,7 +121,10 @@ test.for([
 test("an unexpected error is in the log under the id that the caller is told", async () => {
   await using world = await openWorld({
     jobs: [plain],
-    between: (forge) => ({ ...forge, dispatchNamed: () => Promise.reject(new Error('relation "forge_jobs" does not exist')) }),
+    between: (forge) => ({
+      ...forge,
+      dispatchNamed: () => Promise.reject(new Error('relation "forge_jobs" does not exist')),
+    }),
   });
   const { status, result, text } = await world.call("/rpc/plain", { body: { args: 1 } });
   expect([status, result]).toMatchObject([500, { error: { code: "INTERNAL" } }]);

@@ -1,14 +1,15 @@
 import { defineJob } from "@forge-jobs/core";
 import { randomUUID } from "node:crypto";
 import { expect, test } from "vitest";
+import { as, byHeader } from "./support/users.ts";
 import { openWorld, type World } from "./support/world.ts";
 
 const plain = defineJob("plain", { public: true, run: () => null });
 const merged = defineJob("merged", { public: true, idempotent: true, run: () => null });
-const byUser = { authenticate: ({ headers }: { headers: Record<string, unknown> }) => (headers["x-user"] ? { id: String(headers["x-user"]) } : null) };
+const byUser = { authenticate: byHeader };
 
 const start = async (world: World, name: string, body: object, user?: string) =>
-  world.call(`/rpc/${name}`, { body, ...(user !== undefined && { headers: { "x-user": user } }) });
+  world.call(`/rpc/${name}`, { body, ...(user !== undefined && as(user)) });
 
 test("a repeated requestId answers the same job, for its principal only", async () => {
   await using world = await openWorld({ jobs: [plain], worker: false, gateway: byUser });

@@ -17,7 +17,12 @@ test("closing tells every stream when to come back, each at another time, and en
 
 test("closing does not wait for a reader that has stopped reading", async () => {
   const work = puppet();
-  await using world = await openWorld({ jobs: [work.job], worker: { queues: { default: 50 } }, gateway: { heartbeat: "150ms" }, timings: { endMs: 200 } });
+  await using world = await openWorld({
+    jobs: [work.job],
+    worker: { queues: { default: 50 } },
+    gateway: { heartbeat: "150ms" },
+    timings: { endMs: 200 },
+  });
   const reader = await stalledReader(world, work, 50);
   await reader.fill();
   await world.app.close();
@@ -44,6 +49,9 @@ test("a stream that is being opened while the server closes is told so", async (
   const closing = world.app.close();
   await expect.poll(() => world.app.forgeGateway.stats().sessions).toBe(0);
   answer.resolve(true);
-  expect(await opening).toMatchObject({ status: 503, result: { error: { code: "UNAVAILABLE", retryAfterMs: expect.any(Number) } } });
+  expect(await opening).toMatchObject({
+    status: 503,
+    result: { error: { code: "UNAVAILABLE", retryAfterMs: expect.any(Number) } },
+  });
   await closing;
 });

@@ -10,7 +10,9 @@ const JOBS = 50;
 const slots = { queues: { default: JOBS } };
 
 /** The server's ends of all connections. */
-function serverSockets(app: { server: { on: (event: "connection", listener: (socket: Socket) => void) => unknown } }): Socket[] {
+function serverSockets(app: {
+  server: { on: (event: "connection", listener: (socket: Socket) => void) => unknown };
+}): Socket[] {
   const sockets: Socket[] = [];
   app.server.on("connection", (socket) => sockets.push(socket));
   return sockets;
@@ -52,10 +54,17 @@ test("a reader that stops costs one state per watched job, and ends on the last 
 
 test("a reader that takes nothing for too long is cut, and reads the truth when it comes back", async () => {
   const work = puppet();
-  await using world = await openWorld({ jobs: [work.job], worker: slots, gateway: { heartbeat: "150ms" }, timings: { drainMs: 300 } });
+  await using world = await openWorld({
+    jobs: [work.job],
+    worker: slots,
+    gateway: { heartbeat: "150ms" },
+    timings: { drainMs: 300 },
+  });
   const reader = await stalledReader(world, work, JOBS);
   await reader.fill();
-  await expect.poll(() => world.app.forgeGateway.stats(), { timeout: 5_000 }).toMatchObject({ sessions: 0, watchedJobs: 0, waitingStates: 0 });
+  await expect
+    .poll(() => world.app.forgeGateway.stats(), { timeout: 5_000 })
+    .toMatchObject({ sessions: 0, watchedJobs: 0, waitingStates: 0 });
   reader.socket.destroy();
   const jobId = reader.jobIds[0] ?? "";
   const stream = await world.stream(`/events?v=1&job=${jobId}`);

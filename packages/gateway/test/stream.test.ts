@@ -94,7 +94,9 @@ test("a browser's EventSource reads it, reconnects after goaway, and needs no co
       source.close();
       clearInterval(alive);
     });`;
-  const { stdout } = await promisify(execFile)(process.execPath, ["--experimental-eventsource", "-e", script], { timeout: 15_000 });
+  const { stdout } = await promisify(execFile)(process.execPath, ["--experimental-eventsource", "-e", script], {
+    timeout: 15_000,
+  });
   expect(JSON.parse(stdout)).toMatchObject({ jobId, status: "running", message: "Zürich ✓ 🎉" });
 });
 
@@ -212,7 +214,10 @@ test("a state over the limit goes out as partial, and whole to whoever asks for 
 
 test("line breaks and separators in what a job says do not break the stream", async () => {
   const text = 'a\nb\r\nc\u2028d\u2029e data: x\n\nevent: goaway "quoted" \\ \u0001';
-  const echo = defineJob("echo", { public: true, run: (ctx, input: unknown) => (ctx.progress(1, text.slice(0, 20)), input) });
+  const echo = defineJob("echo", {
+    public: true,
+    run: (ctx, input: unknown) => (ctx.progress(1, text.slice(0, 20)), input),
+  });
   await using world = await openWorld({ jobs: [echo] });
   const jobId = await world.forge.dispatch(echo, { text });
   await world.forge.jobs.wait(jobId);
@@ -302,7 +307,11 @@ async function firstBytes(url: string, pattern: RegExp): Promise<string | undefi
   return pattern.exec(text)?.[1];
 }
 
-function readHttp2(client: ClientHttp2Session, path: string, until: RegExp): { connected: Promise<void>; text: Promise<string> } {
+function readHttp2(
+  client: ClientHttp2Session,
+  path: string,
+  until: RegExp,
+): { connected: Promise<void>; text: Promise<string> } {
   const connected = Promise.withResolvers<void>();
   const read = async (): Promise<string> => {
     let text = "";

@@ -21,7 +21,10 @@ export class Counter {
     for (const { key, limit, words } of scopes) {
       const held = this.#held.get(key) ?? 0;
       if (held + count <= limit) continue;
-      throw limited(`${words} has ${held} ${this.#what}, and ${count} more would be over the limit of ${limit}.`, RETRY_AFTER_MS);
+      throw limited(
+        `${words} has ${held} ${this.#what}, and ${count} more would be over the limit of ${limit}.`,
+        RETRY_AFTER_MS,
+      );
     }
     for (const { key } of scopes) this.#held.set(key, (this.#held.get(key) ?? 0) + count);
   }

@@ -21,12 +21,15 @@ export function scopesOf({ principal, address }: Caller, limit: ScopedLimit): Sc
     { key: `address ${address}`, limit: limit.address, words: "This address" },
     { key: "node", limit: limit.node, words: "This server" },
   ];
-  if (principal !== null) scopes.unshift({ key: `principal ${principal.id}`, limit: limit.principal, words: "This user" });
+  if (principal !== null)
+    scopes.unshift({ key: `principal ${principal.id}`, limit: limit.principal, words: "This user" });
   return scopes;
 }
 
 /** A refusal that says when to try again. */
 export function limited(sentence: string, retryAfterMs: number): ForgeError {
   const seconds = Math.max(1, Math.ceil(retryAfterMs / 1_000));
-  return new ForgeError("RATE_LIMITED", `${sentence} Try again in ${seconds} s.`, { retryAfterMs: Math.ceil(retryAfterMs) });
+  return new ForgeError("RATE_LIMITED", `${sentence} Try again in ${seconds} s.`, {
+    retryAfterMs: Math.ceil(retryAfterMs),
+  });
 }

@@ -63,13 +63,15 @@ export function idsOf(value: unknown, what: string, most: number): string[] {
 
 /** Reads the number of a change. */
 export function numberOf(value: unknown, what: string): number {
-  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0) throw bad(`${what} must be a whole number.`);
+  if (typeof value !== "number" || !Number.isSafeInteger(value) || value < 0)
+    throw bad(`${what} must be a whole number.`);
   return value;
 }
 
 function listOf(value: unknown, what: string, most: number): { id?: unknown; revision?: unknown }[] {
   if (!Array.isArray(value)) throw bad(`${what} must be a list.`);
-  if (value.length > most) throw bad(`${what} holds ${value.length} ids; at most ${most} are taken at once, so send them in parts.`);
+  if (value.length > most)
+    throw bad(`${what} holds ${value.length} ids; at most ${most} are taken at once, so send them in parts.`);
   return value;
 }
 

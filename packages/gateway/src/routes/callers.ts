@@ -52,8 +52,10 @@ function unauthenticated(): ForgeError {
 /** An application that forgets to return something must not make everybody anonymous, or everybody the same user. */
 function checkPrincipal(principal: Principal | undefined): void {
   const { id, expiresAt } = principal ?? {};
-  const hasId = typeof id === "string" && id !== "" && id.length <= LONGEST_ID && !id.includes("\0") && id.isWellFormed();
-  if (!hasId) throw new TypeError("authenticate must return null or { id }, the id of 1 to 1,000 characters without NUL");
+  const hasId =
+    typeof id === "string" && id !== "" && id.length <= LONGEST_ID && !id.includes("\0") && id.isWellFormed();
+  if (!hasId)
+    throw new TypeError("authenticate must return null or { id }, the id of 1 to 1,000 characters without NUL");
   if (expiresAt !== undefined && !(expiresAt instanceof Date && !Number.isNaN(expiresAt.getTime()))) {
     throw new TypeError("expiresAt of what authenticate returns must be a valid Date");
   }

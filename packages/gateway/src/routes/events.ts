@@ -23,7 +23,12 @@ export function eventsRoutes(app: FastifyInstance, context: RouteContext): void 
   app.get<{ Querystring: EventsQuery }>("/events", async (request, reply) => {
     refuseUnserved(request.query.v);
     const ids = idsOf([request.query.job ?? []].flat(), "job", LIMITS.eventsJobs);
-    await stream(context, request, reply, ids.map((id) => ({ id, revision: -1 })));
+    await stream(
+      context,
+      request,
+      reply,
+      ids.map((id) => ({ id, revision: -1 })),
+    );
   });
 
   app.post<{ Querystring: EventsQuery }>("/events", async (request, reply) => {

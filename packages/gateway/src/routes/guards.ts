@@ -31,7 +31,8 @@ export function guard(app: FastifyInstance, origins: ReadonlySet<string>): void 
 
   app.options("/*", async (request, reply) => {
     const { origin } = request.headers;
-    if (origin === undefined) throw new ForgeError("NOT_FOUND", "OPTIONS answers preflight requests only, which name an origin.");
+    if (origin === undefined)
+      throw new ForgeError("NOT_FOUND", "OPTIONS answers preflight requests only, which name an origin.");
     if (!origins.has(origin)) throw foreign(origin);
     return reply
       .code(204)

@@ -24,7 +24,10 @@ export function wireErrorOf(error: unknown, request: FastifyRequest): WireError 
       return { code: "BAD_REQUEST", message: "The body must be JSON; send it with content-type: application/json." };
     case "FST_ERR_CTP_EMPTY_JSON_BODY":
     case "FST_ERR_CTP_INVALID_JSON_BODY":
-      return { code: "BAD_REQUEST", message: "The body is no JSON that can be read; __proto__ and constructor.prototype as keys are refused too." };
+      return {
+        code: "BAD_REQUEST",
+        message: "The body is no JSON that can be read; __proto__ and constructor.prototype as keys are refused too.",
+      };
     default:
       return ofStatus(statusCode, error, request);
   }
@@ -36,7 +39,11 @@ function ofForge(error: ForgeError, request: FastifyRequest): WireError {
   if (code === "UNAVAILABLE") {
     // Its own sentence may name the database's host.
     request.log.warn({ err: error }, "The database did not answer a request");
-    return { code, message: "The server cannot answer for the moment; try again.", retryAfterMs: retryAfterMs ?? RETRY_AFTER_MS };
+    return {
+      code,
+      message: "The server cannot answer for the moment; try again.",
+      retryAfterMs: retryAfterMs ?? RETRY_AFTER_MS,
+    };
   }
   return {
     code,
@@ -52,7 +59,9 @@ function ofStatus(status: unknown, error: unknown, request: FastifyRequest): Wir
   const code = CODE_OF_STATUS.get(status) ?? (status >= 400 && status < 500 ? "BAD_REQUEST" : null);
   if (code === null) return internal(error, request);
   const message = ERROR_CODES[code].meaning;
-  return code === "UNAVAILABLE" || code === "RATE_LIMITED" ? { code, message, retryAfterMs: RETRY_AFTER_MS } : { code, message };
+  return code === "UNAVAILABLE" || code === "RATE_LIMITED"
+    ? { code, message, retryAfterMs: RETRY_AFTER_MS }
+    : { code, message };
 }
 
 function internal(error: unknown, request: FastifyRequest): WireError {

@@ -1,4 +1,5 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from "node:http";
+import type { Writable } from "node:stream";
 import type { Frame } from "./frame.ts";
 
 /** Where a session's frames go. */
@@ -11,7 +12,7 @@ export interface Channel {
   destroy(): void;
 }
 
-/** Who uses a channel. `closed` is called once, whoever ended it. */
+/** Who uses a channel. `closed` is called whoever ended it. */
 export interface ChannelListener {
   drained(): void;
   closed(): void;
@@ -33,27 +34,49 @@ export function openChannel(
   response.flushHeaders();
   // The client may have gone while its request was answered; then no event tells of it any more.
   if (response.destroyed) listener.closed();
-  else response.once("close", () => listener.closed());
+  else response.on("close", () => listener.closed());
   const { socket } = response;
   // Over HTTP/2 the socket is a stand-in that refuses to be written to.
-  const isDirect = request.httpVersion === "1.1" && response.chunkedEncoding && socket !== null;
+  if (request.httpVersion !== "1.1" || !response.chunkedEncoding || socket === null) {
+    return new StreamChannel(response, response, "text", listener);
+  }
   // An application's idle timeout must not cut a stream whose job says nothing for a while.
-  if (isDirect) socket.setTimeout(0);
-  const sink = isDirect ? socket : response;
-  const bytes: keyof Frame = isDirect ? "chunk" : "text";
-  let isFull = false;
-  const drained = (): void => {
-    isFull = false;
-    listener.drained();
-  };
-  return {
-    write: (frame) => {
-      if (sink.write(frame[bytes])) return true;
-      if (!isFull) sink.once("drain", drained);
-      isFull = true;
-      return false;
-    },
-    end: () => response.end(),
-    destroy: () => response.destroy(),
-  };
+  socket.setTimeout(0);
+  return new StreamChannel(response, socket, "chunk", listener);
+}
+
+/** A class, since an idle session should hold as few closures as possible. */
+class StreamChannel implements Channel {
+  readonly #response: ServerResponse;
+  readonly #sink: Writable;
+  readonly #bytes: keyof Frame;
+  readonly #listener: ChannelListener;
+  #isFull = false;
+
+  constructor(response: ServerResponse, sink: Writable, bytes: keyof Frame, listener: ChannelListener) {
+    this.#response = response;
+    this.#sink = sink;
+    this.#bytes = bytes;
+    this.#listener = listener;
+  }
+
+  write(frame: Frame): boolean {
+    if (this.#sink.write(frame[this.#bytes])) return true;
+    if (!this.#isFull) this.#sink.once("drain", () => this.#drained());
+    this.#isFull = true;
+    return false;
+  }
+
+  end(): void {
+    this.#response.end();
+  }
+
+  destroy(): void {
+    this.#response.destroy();
+  }
+
+  #drained(): void {
+    this.#isFull = false;
+    this.#listener.drained();
+  }
 }

@@ -9,7 +9,7 @@ export interface Run {
 
 /** A job whose runs wait for the test. */
 export interface Puppet {
-  readonly job: JobDefinition<unknown, unknown>;
+  readonly job: JobDefinition;
   /** Resolves when the job with that id runs for the first time. */
   readonly run: (id: string) => Promise<Run>;
 }

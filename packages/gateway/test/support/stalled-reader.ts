@@ -17,7 +17,10 @@ export interface StalledReader {
 
 /** Opens a stream over a plain socket that is not read. Worker slots for all its jobs are the caller's to provide. */
 export async function stalledReader(world: World, { job, run }: Puppet, jobs: number): Promise<StalledReader> {
-  const jobIds = await world.forge.dispatchMany(job as JobDefinition<number>, Array.from({ length: jobs }, (_, n) => n));
+  const jobIds = await world.forge.dispatchMany(
+    job as JobDefinition<number>,
+    Array.from({ length: jobs }, (_, n) => n),
+  );
   const runs = await Promise.all(jobIds.map((id) => run(id)));
   const socket = connect(Number(new URL(world.url).port), "127.0.0.1");
   // Cut by the server, as some tests want it, a socket may say ECONNRESET.

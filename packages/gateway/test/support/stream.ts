@@ -66,9 +66,14 @@ export async function openStream(url: string, options: CallOptions): Promise<Str
         return events[index]?.data as never;
       }
       if (isOver || deadline.aborted) {
-        throw new Error(`No event ${name} came ${isOver ? "before the end" : "in time"}; got ${JSON.stringify(events)}`);
+        throw new Error(
+          `No event ${name} came ${isOver ? "before the end" : "in time"}; got ${JSON.stringify(events)}`,
+        );
       }
-      await Promise.race([wake.promise, new Promise((resolve) => deadline.addEventListener("abort", resolve, { once: true }))]);
+      await Promise.race([
+        wake.promise,
+        new Promise((resolve) => deadline.addEventListener("abort", resolve, { once: true })),
+      ]);
     }
   };
   return {
@@ -77,7 +82,10 @@ export async function openStream(url: string, options: CallOptions): Promise<Str
     events,
     next,
     states: (jobId) =>
-      events.filter(({ event }) => event === "job").map(({ data }) => data as JobSnapshot).filter((state) => state.jobId === jobId),
+      events
+        .filter(({ event }) => event === "job")
+        .map(({ data }) => data as JobSnapshot)
+        .filter((state) => state.jobId === jobId),
     ended,
     close: () => abort.abort(),
   };

@@ -58,7 +58,10 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const stream = { write: (line: string): number => logs.push(JSON.parse(line) as LogLine) };
   const app = Fastify({ logger: { level: "info", stream }, ...fastify });
   await before?.(app);
-  const settings = settingsOf({ ...gateway, forge: between?.(forge) ?? forge }, { ...DEFAULT_TIMINGS, spreadMs: 100, ...timings });
+  const settings = settingsOf(
+    { ...gateway, forge: between?.(forge) ?? forge },
+    { ...DEFAULT_TIMINGS, spreadMs: 100, ...timings },
+  );
   await app.register(fastifyPlugin(async (instance: FastifyInstance) => mountGateway(instance, settings)));
   await app.listen({ port: 0, host: "127.0.0.1" });
 
