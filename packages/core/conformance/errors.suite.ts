@@ -5,7 +5,6 @@ import type { Store } from "../src/store.ts";
 import { insertJob, newJob } from "./one-job.ts";
 import { processIdentity } from "./one-worker.ts";
 import type { Suite } from "./suite.ts";
-import { power } from "./world.ts";
 
 /** Runs what must fail, and answers the error after checking what every error of a store is held to. */
 async function failure(work: Promise<unknown>): Promise<ForgeError> {
@@ -88,19 +87,6 @@ export const errorsSuite: Suite = {
         await failure(other.jobs.list({ limit: 1 }));
         await failure(other.ping());
         await insertJob(store);
-      },
-    },
-    {
-      name: "a store goes on by itself after its connections were cut",
-      needs: ["cutConnections"],
-      async run(world) {
-        const { id } = await insertJob(world.store);
-        await power(world, "cutConnections")();
-        const jobs = await world.store.jobs.get({ ids: [id] }).catch(async (error: unknown) => {
-          expect(error).toMatchObject({ code: "UNAVAILABLE" });
-          return world.store.jobs.get({ ids: [id] });
-        });
-        expect(jobs).toHaveLength(1);
       },
     },
   ],

@@ -3,10 +3,12 @@ import { changesSuite } from "./changes.suite.ts";
 import { claimSuite } from "./claim.suite.ts";
 import { errorsSuite } from "./errors.suite.ts";
 import { fenceSuite } from "./fence.suite.ts";
+import { insertClaimedSuite } from "./insert-claimed.suite.ts";
 import { insertSuite } from "./insert.suite.ts";
 import { keysSuite } from "./keys.suite.ts";
 import { leaseSuite } from "./lease.suite.ts";
 import { listSuite } from "./list.suite.ts";
+import { lossSuite } from "./loss.suite.ts";
 import { migrateSuite } from "./migrate.suite.ts";
 import { nextDueSuite } from "./next-due.suite.ts";
 import { plansSuite } from "./plans.suite.ts";
@@ -27,6 +29,7 @@ import { viewSuite } from "./view.suite.ts";
 export const SUITES: readonly Suite[] = [
   migrateSuite,
   insertSuite,
+  insertClaimedSuite,
   transactionSuite,
   keysSuite,
   takeoverSuite,
@@ -47,5 +50,6 @@ export const SUITES: readonly Suite[] = [
   changesSuite,
   viewSuite,
   errorsSuite,
+  lossSuite,
   plansSuite,
 ];

@@ -1,8 +1,8 @@
 import { JOB_STATUSES, JOB_TRANSITIONS, type StoredJobStatus } from "@forge-jobs/protocol";
 import { expect } from "vitest";
 import { jobIn, OUTCOME_KINDS, OUTCOMES, type PlacedJob } from "./job-in.ts";
-import { cancelJob, claimJobs, insertJob, readState, retryJob, updateJob } from "./one-job.ts";
-import { DEATH, rescueWorker } from "./one-worker.ts";
+import { cancelJob, claimJobs, insertJob, newJob, readState, retryJob, updateJob } from "./one-job.ts";
+import { DEATH, registerWorker, rescueWorker } from "./one-worker.ts";
 import type { Case, Suite } from "./suite.ts";
 import { walk } from "./walk.ts";
 import type { World } from "./world.ts";
@@ -69,12 +69,13 @@ export const transitionsSuite: Suite = {
   topic: "transitions",
   cases: [
     {
-      name: "a job is born pending",
+      name: "a job is born pending, or claimed",
       async run({ store }) {
         const { id } = await insertJob(store);
-        expect([(await readState(store, id)).status]).toEqual(
-          JOB_TRANSITIONS.filter(({ from }) => from === null).map(({ to }) => to),
-        );
+        const claimed = newJob();
+        await store.jobs.insertClaimed({ job: claimed, workerId: await registerWorker(store) });
+        const statuses = [(await readState(store, id)).status, (await readState(store, claimed.id)).status];
+        expect(statuses).toEqual(JOB_TRANSITIONS.filter(({ from }) => from === null).map(({ to }) => to));
       },
     },
     ...JOB_STATUSES.map(everyVerb),

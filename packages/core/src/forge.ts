@@ -42,6 +42,10 @@ export function createForge(options: ForgeOptions): Forge {
     for (const [index, input] of inputs.entries()) {
       rows.push(await newJob(job, template, input, inputs.length === 1 ? "The input" : `The input at index ${index}`, requestId));
     }
+    const [only] = rows;
+    if (rows.length === 1 && only !== undefined && dispatch.tx === undefined && startsAtOnce(only)) {
+      if (await worker?.insertAndStart(only)) return [{ id: only.id, created: true }];
+    }
     const receipts: DispatchReceipt[] = [];
     for (let from = 0; from < rows.length; from += INSERT_BATCH) {
       const jobs = rows.slice(from, from + INSERT_BATCH);
@@ -99,6 +103,11 @@ export function createForge(options: ForgeOptions): Forge {
     identity: () => store.identity(),
     ping: () => store.ping(),
   };
+}
+
+/** Whether a job may go straight into a free slot: one with keys has to look for their holders first. */
+function startsAtOnce({ due, keys }: NewJob): boolean {
+  return keys.length === 0 && "delayMs" in due && due.delayMs === 0;
 }
 
 function definitionsOf(jobs: readonly JobDefinition[]): Map<string, JobDefinition> {

@@ -175,6 +175,12 @@ export interface JobVerbs {
    */
   insert(args: { jobs: readonly NewJob[]; tx?: unknown }): Promise<InsertResult[]>;
   /**
+   * Inserts one job without keys that is due at once, claimed by the worker already (attempt 1, claimNo 1, revision 1):
+   * one commit where `insert` and `claim` take two. Answers false where the worker is not registered or was retired; the
+   * job is then `pending` like any other.
+   */
+  insertClaimed(args: { job: NewJob; workerId: string }): Promise<boolean>;
+  /**
    * Takes up to `limit` due jobs of the queue and of the given types for the worker, most urgent first, oldest first
    * within a type; with `oldestFirst` by due time whatever the priority. Raises `attempts`, `claimNo` and `revision`.
    */

@@ -3,6 +3,7 @@ import type { StoredJobStatus } from "./job-state.ts";
 /** Who or what moves a job from one status to another. */
 export type JobTransitionCause =
   | "dispatched"
+  | "dispatched into a free slot of the same process"
   | "taken by a worker"
   | "handler started"
   | "handler returned"
@@ -38,6 +39,7 @@ const rows = (
  */
 export const JOB_TRANSITIONS: readonly JobTransition[] = [
   ...rows([null], "pending", "dispatched"),
+  ...rows([null], "claimed", "dispatched into a free slot of the same process"),
   ...rows(["pending", "retry"], "claimed", "taken by a worker"),
   ...rows(["claimed"], "running", "handler started"),
   ...rows(["running", "claimed"], "completed", "handler returned"),

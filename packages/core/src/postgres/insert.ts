@@ -73,6 +73,24 @@ export function createInsert(database: Database, hints: HintSink): JobVerbs["ins
   };
 }
 
+/** Makes the verb `insertClaimed`. */
+export function createInsertClaimed(database: Database, hints: HintSink): JobVerbs["insertClaimed"] {
+  const rows = new JobRows(database);
+  return async ({ job, workerId }) => {
+    const claimed = await database.retrying((again) =>
+      database.connected(async (session) => {
+        // After a lost answer the row may be there, claimed or not. Whoever finds it so lets the claim path take it: a
+        // claim that nobody knows of goes back with the worker's next beats.
+        if (again && (await rows.known(session, [job], binaryArrays)).size > 0) return false;
+        return rows.insertClaimed(session, job, workerId);
+      }),
+    );
+    if (claimed) hints.moved([{ id: job.id, revision: 1, status: "claimed", progress: null }]);
+    else hints.available([job.queue]);
+    return claimed;
+  };
+}
+
 function queuesOf(jobs: readonly NewJob[], results: readonly InsertResult[]): Set<string> {
   return new Set(jobs.filter((_, n) => results[n]?.created === true).map(({ queue }) => queue));
 }

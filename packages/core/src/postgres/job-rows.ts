@@ -21,6 +21,7 @@ export class JobRows {
   readonly #mixed: Statement;
   readonly #alike: Statement;
   readonly #alikeWithKey: Statement;
+  readonly #claimed: Statement;
   readonly #known: Statement;
 
   constructor(database: Database) {
@@ -60,6 +61,20 @@ export class JobRows {
           (SELECT statement_timestamp() + $13::float8 * ${MS} AS now) AS clock
         ) AS job`,
     };
+    this.#claimed = {
+      name: `${schema}.insert_claimed`,
+      // The lock is the claim's: a worker that is being retired either shows this row to its rescue, or gets nothing.
+      text: `WITH me AS MATERIALIZED (SELECT retired_at FROM ${tables.workers} WHERE id = $11 FOR KEY SHARE)
+        INSERT INTO ${tables.live} (
+          id, input, job_type, queue, lane, priority, owner, max_attempts, budget, overrides, created_at, scheduled_at,
+          ready_at, status, worker_id, claimed_at, attempts, claim_no
+        )
+        SELECT $1::uuid, $2::json, $3::text, $4::text, $5::int4, $6::int2, $7::text, $8::int4, $8::int4, $9::text, now, now,
+          CASE WHEN mine THEN NULL ELSE now END, CASE WHEN mine THEN 'claimed' ELSE 'pending' END,
+          CASE WHEN mine THEN $11 END, CASE WHEN mine THEN now END, mine::int, mine::int
+        FROM (SELECT statement_timestamp() + $10::float8 * ${MS} AS now, EXISTS (SELECT FROM me WHERE retired_at IS NULL) AS mine) AS s
+        RETURNING worker_id IS NOT NULL`,
+    };
     this.#known = {
       text: `SELECT id FROM ${tables.live} WHERE id = ANY($1::uuid[])
         UNION ALL SELECT id FROM ${tables.ended} WHERE id = ANY($1::uuid[])`,
@@ -85,6 +100,15 @@ export class JobRows {
     const windowMs = hold.kind === "window" ? hold.ms : null;
     const values = [...this.#alikeValues([job], job, arrays), scope, key, windowMs, keepMsOf(hold)];
     return (await session.run(this.#alikeWithKey, values)).length === 1;
+  }
+
+  /** Writes a job as one that the worker has claimed, or as pending where that worker is not alive; tells which. */
+  async insertClaimed(session: Session, job: NewJob, workerId: string): Promise<boolean> {
+    const { id, input, type, queue, owner, maxAttempts, overrides } = job;
+    const place = [type, queue, lane(queue, type), PRIORITIES.indexOf(job.priority)];
+    const values = [id, input, ...place, owner, maxAttempts, overrides, this.#database.offsetMs, workerId];
+    const [row] = await session.run<Row & [boolean]>(this.#claimed, values);
+    return row?.[0] === true;
   }
 
   /** Tells which of the jobs exist: an insert whose answer was lost may have made them. */

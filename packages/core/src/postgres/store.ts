@@ -4,7 +4,7 @@ import { ChangeFeed } from "./changes.ts";
 import { createClaim } from "./claim.ts";
 import { Database } from "./database.ts";
 import { readIdentity } from "./identity.ts";
-import { createInsert } from "./insert.ts";
+import { createInsert, createInsertClaimed } from "./insert.ts";
 import { checkSchema, migrate } from "./migrate.ts";
 import { checkOptions, type PostgresStoreOptions } from "./options.ts";
 import { createRead } from "./read.ts";
@@ -29,6 +29,7 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
     address: database.address,
     jobs: {
       insert: createInsert(database, changes),
+      insertClaimed: createInsertClaimed(database, changes),
       ...createClaim(database, changes),
       update: createUpdate(database, changes),
       ...createRead(database),

@@ -1,3 +1,5 @@
+import { ForgeError } from "../errors.ts";
+import { refuseUnknownOptions } from "../options.ts";
 import type { Store, StoreClock } from "../store.ts";
 import { patiently } from "./back-off.ts";
 import { CallerTransactions } from "./caller-transaction.ts";
@@ -5,7 +7,7 @@ import { cancel } from "./cancel.ts";
 import { SqliteChanges } from "./changes.ts";
 import { claim, nextDue } from "./claim.ts";
 import { Connection } from "./connection.ts";
-import { insert } from "./insert.ts";
+import { insert, insertClaimed } from "./insert.ts";
 import { listJobs, type Read } from "./list.ts";
 import { checkSchema, migrate, readIdentity } from "./migrate.ts";
 import { readJobs, readStates } from "./read.ts";
@@ -39,7 +41,8 @@ export interface SqliteStoreOptions {
  * once, before it returns its promise.
  */
 export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
-  const connection = new Connection(path);
+  const connection = new Connection(checkPath(path));
+  refuseUnknownOptions("The options of sqliteStore", options, ["clock"]);
   const time = new StoreTime(options.clock ?? { offsetMs: 0 });
   const changes = new SqliteChanges(connection);
   const upkeep = new Upkeep(connection);
@@ -55,13 +58,13 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     try {
       return await patiently(() => work(connection.reader.sql));
     } catch (error) {
-      throw toForgeError(error, path);
+      throw toForgeError(error, connection.path);
     }
   };
 
   return {
     capabilities: { multiHost: false, namedHints: false },
-    address: path,
+    address: connection.path,
     changes,
     jobs: {
       async insert({ jobs, tx }) {
@@ -69,9 +72,10 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         try {
           return callers.run(tx, (sql) => insert(quietly(sql, time.now()), jobs));
         } catch (error) {
-          throw toForgeError(error, path);
+          throw toForgeError(error, connection.path);
         }
       },
+      insertClaimed: ({ job, workerId }) => write((tx) => insertClaimed(tx, job, workerId)),
       claim: (args) => write((tx) => claim(tx, args, claims++)),
       nextDue: ({ queue: name, types }) => read((sql) => nextDue(sql, name, types, time.now())),
       update: ({ updates }) => write((tx) => update(tx, updates)),
@@ -85,6 +89,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       register: (args) => write((tx) => register(tx, args)),
       beat: ({ workerId, leaseMs }) =>
         write((tx) => {
+          connection.checkFile();
           time.remember(tx.sql);
           return beat(tx, workerId, leaseMs);
         }),
@@ -96,18 +101,24 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       deadLetter: ({ afterMs, limit }) => write((tx) => deadLetter(tx, afterMs, limit)),
       expiredKeys: ({ limit }) => write((tx) => expiredKeys(tx, limit)),
     },
-    migrate: () =>
-      write((tx) => {
-        migrate(tx.sql, connection.writer.db, path);
+    migrate: () => {
+      connection.mayCreate = true;
+      return write((tx) => {
+        migrate(tx.sql, connection);
         time.recall(tx.sql);
-      }),
+      });
+    },
     checkSchema: () =>
       read((sql) => {
-        checkSchema(sql, path);
+        checkSchema(sql, connection.path);
         time.recall(sql);
       }),
     identity: () => read((sql) => readIdentity(sql, connection.file)),
-    ping: () => read((sql) => void sql.get("SELECT 1 FROM sqlite_schema")),
+    ping: () =>
+      read((sql) => {
+        connection.checkFile();
+        sql.get("SELECT 1 FROM sqlite_schema");
+      }),
     async close() {
       changes.stop();
       await queue.drained();
@@ -115,6 +126,16 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       connection.close();
     },
   };
+}
+
+function checkPath(path: string): string {
+  if (typeof path !== "string" || path === "" || path.includes("\0") || path.startsWith("file:")) {
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `sqliteStore takes the path of a file, or ":memory:"; got ${JSON.stringify(path)}.`,
+    );
+  }
+  return path;
 }
 
 /** The caller's transaction is not ours to tell about: others learn of it as of any other writer's, once it committed. */

@@ -73,6 +73,23 @@ export class ClaimLoop {
     this.wake();
   }
 
+  /**
+   * Lends a slot to a job that is about to be dispatched, if this loop sleeps: nothing that is due waits then, as far as it
+   * knows, so the job overtakes nobody. Answers the worker id to claim it for; `slotFreed` or `returnSlot` ends the loan.
+   */
+  lendSlot(): string | null {
+    if (!this.#asleep || this.#stopped || this.#running >= this.#slots || !this.#host.mayStart()) return null;
+    const workerId = this.#host.workerId();
+    if (workerId !== null) this.#running++;
+    return workerId;
+  }
+
+  /** The slot that was lent is not needed after all. */
+  returnSlot(): void {
+    this.#running--;
+    this.pump();
+  }
+
   /** A handler gave its slot back after so many milliseconds. */
   slotFreed(ms: number): void {
     this.#running--;

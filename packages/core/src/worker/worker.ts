@@ -4,7 +4,7 @@ import type { JobDefinition } from "../define.ts";
 import type { Forge } from "../forge-types.ts";
 import type { Logger } from "../logger.ts";
 import type { AbortCode } from "../outcomes.ts";
-import type { ClaimedJob, HeldRow, Store } from "../store.ts";
+import type { ClaimedJob, HeldRow, NewJob, Store } from "../store.ts";
 import { CancelWatch } from "./cancel-watch.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import { Flusher } from "./flusher.ts";
@@ -146,6 +146,31 @@ export class Worker {
     await Promise.all([...this.#loops.values()].map((loop) => loop.idle()));
     await this.#flusher.settled();
     await this.lease.stop().catch((cause: unknown) => this.#deps.log.warn("This worker's row could not be ended", { cause }));
+  }
+
+  /**
+   * Inserts a job that is due and has no keys straight into a free slot of this process, and starts it; answers false,
+   * having done nothing, where there is no idle slot for it. Throws what the store throws.
+   */
+  async insertAndStart(job: NewJob): Promise<boolean> {
+    const loop = this.#loops.get(job.queue);
+    const workerId = loop?.lendSlot() ?? null;
+    if (loop === undefined || workerId === null) return false;
+    let claimed = false;
+    try {
+      claimed = await this.#deps.store.jobs.insertClaimed({ job, workerId });
+    } finally {
+      if (!claimed) loop.returnSlot();
+    }
+    if (claimed) this.#startLent(job, loop);
+    return true;
+  }
+
+  #startLent({ id, type, queue, priority, input, owner, maxAttempts, overrides }: NewJob, loop: ClaimLoop): void {
+    const first = { attempt: 1, claimNo: 1, deaths: 0, revision: 1 };
+    const job: ClaimedJob = { id, type, queue, priority, input, owner, maxAttempts, overrides, ...first };
+    if (this.#accept(job)) this.#start(job);
+    else loop.returnSlot();
   }
 
   /** Somebody cancelled this job; where it runs or waits here, it learns so at once. */

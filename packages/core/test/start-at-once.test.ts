@@ -1,0 +1,46 @@
+import { defineJob } from "@forge-jobs/core";
+import { expect, test } from "vitest";
+import { until } from "../../../test/support/until.ts";
+import { gate, openWorld } from "./support/world.ts";
+
+test("a dispatch into an idle process starts its handler without a claim of its own", async () => {
+  const started = gate<number>();
+  const quick = defineJob("quick", { run: (ctx) => started.open(ctx.attempt) });
+  await using world = await openWorld({ jobs: [quick] });
+  // What a claim would have done is seen in the revision: 1 when inserted as claimed, 2 after a claim.
+  const id = await world.forge.dispatch(quick, {});
+  expect(await started.opened).toBe(1);
+  const job = await world.forge.jobs.wait(id);
+  expect(job).toMatchObject({ status: "completed", attempts: 1, revision: 2 });
+});
+
+test("many dispatches at once never run more handlers than there are slots, and all run", async () => {
+  let running = 0;
+  let most = 0;
+  const job = defineJob("job", {
+    run: async () => {
+      most = Math.max(most, ++running);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      running--;
+    },
+  });
+  await using world = await openWorld({ jobs: [job], worker: { queues: { default: 3 } } });
+  const ids = await Promise.all(Array.from({ length: 30 }, () => world.forge.dispatch(job, {})));
+  for (const id of ids) expect((await world.forge.jobs.wait(id)).status).toBe("completed");
+  expect(most).toBe(3);
+});
+
+test("a job with a key, a delay or no slot takes the ordinary way", async () => {
+  const release = gate();
+  const busy = defineJob("busy", { run: () => release.opened });
+  const keyed = defineJob("keyed", { idempotent: true, run: () => {} });
+  await using world = await openWorld({ jobs: [busy, keyed], worker: { queues: { default: 1 } } });
+  const first = await world.forge.dispatch(busy, {});
+  await until(async () => (await world.forge.jobs.get(first))?.status === "running", { what: "the only slot to be taken" });
+  const second = await world.forge.dispatch(keyed, {});
+  const third = await world.forge.dispatch(keyed, { n: 3 }, { delay: "1h" });
+  expect((await world.forge.jobs.get(second))?.status).toBe("pending");
+  release.open();
+  expect((await world.forge.jobs.wait(second)).status).toBe("completed");
+  expect((await world.forge.jobs.get(third))?.status).toBe("pending");
+});
