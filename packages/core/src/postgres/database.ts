@@ -52,6 +52,7 @@ export class Database {
     this.#options = options;
     // A pool that was passed in may have no listener, and an idle connection that breaks would end the process.
     this.pool.on("error", ignore);
+    this.pool.on("connect", ignoreErrors);
   }
 
   /** What tests add to the database's time, in milliseconds. */
@@ -122,6 +123,7 @@ export class Database {
     this.#closed = true;
     if (this.#options.ownsPool) await this.pool.end();
     this.pool.off("error", ignore);
+    this.pool.off("connect", ignoreErrors);
   }
 
   #explained(error: unknown): ForgeError {
@@ -136,3 +138,9 @@ export class Database {
 
 // Whoever waits for an answer on that connection hears of the loss; this only keeps the event from ending the process.
 function ignore(): void {}
+
+// The pool takes its own listener off before it hands a new connection out, and one that the server ends in the same moment
+// would end the process.
+function ignoreErrors(client: pg.PoolClient): void {
+  client.on("error", ignore);
+}
