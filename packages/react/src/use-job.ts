@@ -1,0 +1,17 @@
+import type { JobStoreOptions, Jsonify } from "@forge-jobs/client";
+import { useMemo } from "react";
+import { useJobStores } from "./provider.ts";
+import { type JobHandle, useJobStore } from "./use-job-store.ts";
+
+/**
+ * Watches the job of this id while the component is mounted; null watches nothing.
+ *
+ * `initial` is the state the page was rendered with: shown at once, also on the server, and replaced by what is newer. It
+ * is read when the id is first seen.
+ */
+export function useJob<Output = unknown>(id: string | null, options?: JobStoreOptions<Jsonify<Output>>): JobHandle<Jsonify<Output>> {
+  const client = useJobStores();
+  // Not on `options`: a new object at every render must not make a new store.
+  const store = useMemo(() => (id === null ? null : client.jobStore<Output>(id, options)), [client, id]);
+  return useJobStore(store);
+}
