@@ -190,7 +190,8 @@ export const changesSuite: Suite = {
         const { store, other } = world;
         const foreign = await Recorder.live(other);
         const before = foreign.heard.length;
-        await power(world, "cutConnections")();
+        const cut = await power(world, "cutConnections")();
+        await cut();
         const since = (): string[] =>
           foreign.heard.slice(before).map((one) => {
             if (one.kind === "live") return `live ${one.live}`;

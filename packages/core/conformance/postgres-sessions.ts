@@ -49,9 +49,9 @@ export class PostgresSessions {
     },
     cutConnections: async () => {
       const client = await this.#connect();
-      await client.query(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()",
-      );
+      const others = "datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()";
+      return async () =>
+        void (await client.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE ${others}`));
     },
     holdSnapshot: async () => {
       const client = await this.#connect();

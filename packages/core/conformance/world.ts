@@ -19,8 +19,8 @@ export interface Probe {
 export interface Powers {
   /** Locks a live row as another session would; the answer lets it go. */
   readonly lockRow: (id: string) => Promise<() => Promise<void>>;
-  /** Cuts every connection that the stores have at present, as a restart of the server does. */
-  readonly cutConnections: () => Promise<void>;
+  /** Gets ready to cut every connection that the stores have, as a restart of the server does; the answer does it. */
+  readonly cutConnections: () => Promise<() => Promise<void>>;
   /** Opens one more store, whose statements are counted. */
   readonly probe: () => Promise<Probe>;
   /** Opens a transaction that keeps its view of the database, so nothing that ends later can be vacuumed away. */
