@@ -1,7 +1,8 @@
 // Defining
 export { defineJob } from "./define.ts";
 export type { IdempotencyOptions, JobDefinition, JobOptions } from "./define.ts";
-export type { ForgeContext, JobContext } from "./context.ts";
+// `export *`, since a named re-export of ForgeContext could not be merged with by an application's declaration.
+export type * from "./context.ts";
 export { Dead, JobAborted, PublicError, Snooze } from "./outcomes.ts";
 export type { AbortCode } from "./outcomes.ts";
 export type { RetryOptions, RetryPolicy } from "./retry-policy.ts";
