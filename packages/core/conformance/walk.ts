@@ -37,6 +37,13 @@ const verbs: Readonly<Record<string, (world: World, store: Store, walker: Walker
     const answer = await store.jobs.insert({ jobs });
     ids.push(...answer.filter(({ created }) => created).map(({ id }) => id));
   },
+  async insertClaimed(_, store, { random, ids, runs, workers }) {
+    if (workers.length === 0) workers.push(await registerWorker(store));
+    const job = newJob({ type: random.pick(TYPES), maxAttempts: 2 });
+    const claimed = await store.jobs.insertClaimed({ job, workerId: random.pick(workers) });
+    ids.push(job.id);
+    if (claimed) runs.push({ id: job.id, claimNo: 1 });
+  },
   async claim(_, store, { random, runs, workers }) {
     if (workers.length === 0 || random.next() < 0.2) workers.push(await registerWorker(store));
     const workerId = random.pick(workers);
