@@ -1,8 +1,10 @@
-import { statSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { ForgeError } from "../errors.ts";
-import type { Connection } from "./connection.ts";
+import { fileIdentity, type Connection } from "./connection.ts";
+import { isBusy, toForgeError } from "./sqlite-error.ts";
 import { Statements } from "./statements.ts";
+
+const RETRY_AFTER_MS = 100;
 
 /**
  * Statements on handles of the application, inside its own transactions. A handle is checked before every use: it must be
@@ -16,7 +18,11 @@ export class CallerTransactions {
     this.#connection = connection;
   }
 
-  /** Runs `work` in the open transaction at once, taking back all of it if it throws. Throws `BAD_REQUEST` for a `tx` that is no such handle. */
+  /**
+   * Runs `work` in the open transaction at once, taking back all of it if it throws.
+   *
+   * Throws `BAD_REQUEST` for a `tx` that is no such handle, `UNAVAILABLE` where another transaction is in the way.
+   */
   run<T>(tx: unknown, work: (sql: Statements) => T): T {
     const sql = this.#statements(tx);
     sql.run("SAVEPOINT forge");
@@ -30,14 +36,25 @@ export class CallerTransactions {
         sql.run("ROLLBACK TO forge");
         sql.run("RELEASE forge");
       }
-      throw error;
+      throw isBusy(error) ? this.#locked(error) : toForgeError(error, this.#connection.path);
     }
+  }
+
+  /** Waiting is the caller's matter: the transaction, and how long its handle blocks for a lock, are its own. */
+  #locked(cause: unknown): ForgeError {
+    return new ForgeError(
+      "UNAVAILABLE",
+      `Another transaction is writing to ${this.#connection.path}; roll back, and start again with BEGIN IMMEDIATE.`,
+      { cause, retryAfterMs: RETRY_AFTER_MS },
+    );
   }
 
   #statements(tx: unknown): Statements {
     const { path } = this.#connection;
     if (!(tx instanceof DatabaseSync)) {
-      throw refused(`\`tx\` is ${nameOf(tx)}; for this store it is a DatabaseSync of node:sqlite, open on ${path}, after BEGIN.`);
+      throw refused(
+        `\`tx\` is ${nameOf(tx)}; for this store it is a DatabaseSync of node:sqlite, open on ${path}, after BEGIN.`,
+      );
     }
     if (!tx.isOpen) throw refused("`tx` is a DatabaseSync that is closed.");
     if (!tx.isTransaction) {
@@ -60,15 +77,12 @@ export class CallerTransactions {
     }
     const main = sql.all<{ name: string; file: string }>("PRAGMA database_list").find(({ name }) => name === "main");
     const theirs = main?.file ?? "";
-    if (theirs === "" || identityOf(theirs) !== file) {
-      throw refused(`\`tx\` is open on ${theirs === "" ? "a database in memory" : theirs}, this store on ${path}; both must be the same file.`);
+    if (theirs === "" || fileIdentity(theirs) !== file) {
+      throw refused(
+        `\`tx\` is open on ${theirs === "" ? "a database in memory" : theirs}, this store on ${path}; both must be the same file.`,
+      );
     }
   }
-}
-
-function identityOf(path: string): string {
-  const { dev, ino } = statSync(path, { bigint: true });
-  return `${dev}:${ino}`;
 }
 
 function nameOf(value: unknown): string {

@@ -32,15 +32,16 @@ type DueRow = readonly [
 
 const IS_RETIRED = "SELECT 1 FROM forge_workers WHERE id = ? AND retired_at IS NOT NULL";
 
-// Two pairs of queue and type may share a lane, so both are compared as text besides.
+// Two pairs of queue and type may share a lane, so both are compared as text besides. The index is named so that no
+// statistics, taken when the table was empty say, can lead to another plan.
 const DUE = `
   SELECT rowid, id, input, owner, attempts, max_attempts, claim_no, deaths, overrides, revision
-  FROM forge_live
+  FROM forge_live INDEXED BY forge_live_ready
   WHERE lane = ? AND priority = ? AND ready_at <= ? AND queue = ? AND job_type = ?
   ORDER BY ready_at, rowid LIMIT ?`;
 
 const HEAD = `
-  SELECT ready_at AS readyAt FROM forge_live
+  SELECT ready_at AS readyAt FROM forge_live INDEXED BY forge_live_ready
   WHERE lane = ? AND priority = ? AND ready_at IS NOT NULL AND queue = ? AND job_type = ?
   ORDER BY ready_at LIMIT 1`;
 
@@ -69,7 +70,10 @@ function claimUrgent(tx: WriteTx, args: ClaimArgs, turn: number): ClaimedJob[] {
 /** Merges the ranges by due time: takes from the one with the oldest row until another one's oldest comes first. */
 function claimOldest(tx: WriteTx, args: ClaimArgs): ClaimedJob[] {
   const jobs: ClaimedJob[] = [];
-  const head = (range: Range): { range: Range; dueAt: number } => ({ range, dueAt: headOf(tx.sql, args.queue, range) ?? Infinity });
+  const head = (range: Range): { range: Range; dueAt: number } => ({
+    range,
+    dueAt: headOf(tx.sql, args.queue, range) ?? Infinity,
+  });
   const heads = ranges(args.types, 0).map(head);
   while (jobs.length < args.limit) {
     heads.sort((a, b) => a.dueAt - b.dueAt);
@@ -81,7 +85,13 @@ function claimOldest(tx: WriteTx, args: ClaimArgs): ClaimedJob[] {
   return jobs;
 }
 
-function takeDue(tx: WriteTx, { workerId, queue }: ClaimArgs, range: Range, until: number, limit: number): ClaimedJob[] {
+function takeDue(
+  tx: WriteTx,
+  { workerId, queue }: ClaimArgs,
+  range: Range,
+  until: number,
+  limit: number,
+): ClaimedJob[] {
   const { priority, type } = range;
   const rows = tx.sql.tuples<DueRow>(DUE, lane(queue, type), priority, until, queue, type, limit);
   if (rows.length === 0) return [];

@@ -1,14 +1,16 @@
 import { statSync } from "node:fs";
+import { resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
 import { ForgeError } from "../errors.ts";
 import { Statements } from "./statements.ts";
 
 const MEMORY = ":memory:";
 
-/** WAL beyond this is cut back to it at the next checkpoint that empties it. */
-const WAL_BYTES = 64 * 1024 * 1024;
+const MIB = 1024 * 1024;
 
-interface Handle {
+/** One open connection with its prepared statements. */
+export interface Handle {
   readonly db: DatabaseSync;
   readonly sql: Statements;
 }
@@ -21,44 +23,56 @@ interface Handle {
  * would block the event loop, and with it a transaction of this very thread that is to end the wait.
  */
 export class Connection {
-  /** The path as it was given. */
-  readonly path: string;
   readonly inMemory: boolean;
+  /** The absolute path of the file. */
+  readonly path: string;
+  /** Whether a file that is absent is made. Only migrating does that: a misspelt path is to be an error elsewhere. */
+  mayCreate = false;
   #writer: Handle | null = null;
   #reader: Handle | null = null;
+  #file: string | null = null;
   #closed = false;
 
   constructor(path: string) {
-    this.path = path;
     this.inMemory = path === MEMORY;
+    this.path = this.inMemory ? MEMORY : resolve(path);
   }
 
   get writer(): Handle {
-    return (this.#writer ??= this.#open((db) => {
-      // Only an empty file takes this setting; one that the application made before keeps its own.
-      const { page_count: pages } = db.prepare("PRAGMA page_count").get() as { page_count: number };
-      if (pages === 0) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
-      const { journal_mode: mode } = db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
-      if (mode !== "wal" && !this.inMemory) {
-        throw new ForgeError("UNAVAILABLE", `The database ${this.path} cannot use a write-ahead log; put it on a local disk.`);
-      }
-      // FULL: a commit that was answered outlives a power cut. Group commit shares its cost.
-      db.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = ${WAL_BYTES}`);
-    }));
+    if (this.#writer === null) {
+      this.#writer = this.#open(prepareWriter);
+      this.#file = this.#fileNow();
+    }
+    return this.#writer;
   }
 
   get reader(): Handle {
     if (this.inMemory) return this.writer;
-    // The writer comes first: it makes the file, and the shared memory that a read-only handle cannot make.
-    void this.writer;
-    return (this.#reader ??= this.#open((db) => db.exec("PRAGMA query_only = ON; PRAGMA cache_size = -8000")));
+    if (this.#reader === null) {
+      // The writer comes first: it turns a new file's write-ahead log on.
+      void this.writer;
+      this.#reader = this.#open((db) => db.exec("PRAGMA query_only = ON; PRAGMA cache_size = -8000"));
+    }
+    return this.#reader;
   }
 
-  /** The file's identity on this host; another file under the same path has another. */
+  /** The identity of the open file on this host; another file under the same path has another. */
   get file(): string {
-    if (this.inMemory) return MEMORY;
-    const { dev, ino } = statSync(this.path, { bigint: true });
-    return `${dev}:${ino}`;
+    void this.writer;
+    return this.#file!;
+  }
+
+  /**
+   * Throws `UNAVAILABLE` when the path names another file by now, or none. SQLite would go on writing to the one that it
+   * has open, and everything written would be gone with this process.
+   */
+  checkFile(): void {
+    if (this.file !== this.#fileNow()) {
+      throw new ForgeError(
+        "UNAVAILABLE",
+        `The database ${this.path} was replaced or removed while it was open; start this process again.`,
+      );
+    }
   }
 
   /** Closes both handles for good. SQLite empties the write-ahead log if nobody else has the file open. */
@@ -70,15 +84,45 @@ export class Connection {
     this.#writer = null;
   }
 
-  #open(prepare: (db: DatabaseSync) => void): Handle {
+  #open(prepare: (db: DatabaseSync, path: string) => void): Handle {
     if (this.#closed) throw new ForgeError("UNAVAILABLE", `This store on ${this.path} is closed; make a new one.`);
-    const db = new DatabaseSync(this.path, { timeout: 0 });
+    const db = new DatabaseSync(this.#location(), { timeout: 0 });
     try {
-      prepare(db);
+      prepare(db, this.path);
     } catch (error) {
       db.close();
       throw error;
     }
     return { db, sql: new Statements(db) };
   }
+
+  #location(): string | URL {
+    if (this.inMemory) return MEMORY;
+    const url = pathToFileURL(this.path);
+    url.searchParams.set("mode", this.mayCreate ? "rwc" : "rw");
+    return url;
+  }
+
+  #fileNow(): string | null {
+    return this.inMemory ? MEMORY : fileIdentity(this.path);
+  }
+}
+
+/** Names the file under a path by device and inode; null where there is none. */
+export function fileIdentity(path: string): string | null {
+  const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+  return found === undefined ? null : `${found.dev}:${found.ino}`;
+}
+
+function prepareWriter(db: DatabaseSync, path: string): void {
+  // Only an empty file takes this setting; one that the application made before keeps its own.
+  const { page_count: pages } = db.prepare("PRAGMA page_count").get() as { page_count: number };
+  if (pages === 0) db.exec("PRAGMA auto_vacuum = INCREMENTAL");
+  const { journal_mode: mode } = db.prepare("PRAGMA journal_mode = WAL").get() as { journal_mode: string };
+  if (mode !== "wal" && mode !== "memory") {
+    throw new ForgeError("UNAVAILABLE", `The database ${path} cannot use a write-ahead log; put it on a local disk.`);
+  }
+  // FULL: a commit that was answered outlives a power cut. Group commit shares its cost.
+  db.exec(`PRAGMA synchronous = FULL; PRAGMA cache_size = -16000; PRAGMA temp_store = MEMORY;
+    PRAGMA journal_size_limit = ${16 * MIB}`);
 }

@@ -8,7 +8,8 @@ export function readMeta(sql: Statements, name: string): string | undefined {
   return sql.get<{ value: string }>("SELECT value FROM forge_meta WHERE name = ?", name)?.value;
 }
 
-const WRITE_META = "INSERT INTO forge_meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+const WRITE_META =
+  "INSERT INTO forge_meta (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
 
 export function writeMeta(sql: Statements, name: string, value: string): void {
   sql.run(WRITE_META, name, value);

@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
-import type { DatabaseSync } from "node:sqlite";
 import { ForgeError } from "../errors.ts";
 import type { StoreIdentity } from "../store.ts";
+import type { Connection } from "./connection.ts";
 import { readMeta, writeMeta } from "./meta.ts";
 import type { Statements } from "./statements.ts";
 
@@ -19,7 +19,7 @@ function migrations(): Migration[] {
   return readdirSync(FOLDER)
     .filter((file) => file.endsWith(".sql"))
     .map((file) => ({ version: Number.parseInt(file, 10), file }))
-    .sort((a, b) => a.version - b.version);
+    .toSorted((a, b) => a.version - b.version);
 }
 
 function schemaVersion(sql: Statements): number {
@@ -27,12 +27,12 @@ function schemaVersion(sql: Statements): number {
 }
 
 /** Runs the migrations that the database lacks, within the transaction given, whose lock keeps other processes out. */
-export function migrate(sql: Statements, db: DatabaseSync, path: string): void {
+export function migrate(sql: Statements, { writer, path }: Connection): void {
   const found = schemaVersion(sql);
   const known = migrations();
   refuseNewer(found, known, path);
   for (const { version, file } of known.filter((migration) => migration.version > found)) {
-    db.exec(readFileSync(new URL(file, FOLDER), "utf8"));
+    writer.db.exec(readFileSync(new URL(file, FOLDER), "utf8"));
     writeMeta(sql, "schema_version", String(version));
   }
   if (readMeta(sql, "database_id") === undefined) {

@@ -3,6 +3,7 @@ import { dirname } from "node:path";
 import { ForgeError } from "../errors.ts";
 
 // Primary result codes, https://sqlite.org/rescode.html
+const SQLITE_ERROR = 1;
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
 const SQLITE_READONLY = 8;
@@ -33,7 +34,11 @@ export function toForgeError(error: unknown, path: string): unknown {
   const code = resultCode(error);
   if (code === null) return error;
   if (code === SQLITE_CONSTRAINT || code === SQLITE_TOOBIG || code === SQLITE_MISMATCH) {
-    return new ForgeError("BAD_REQUEST", `The database ${path} refuses a row of this batch; nothing of it was written.`, { cause: error });
+    return new ForgeError(
+      "BAD_REQUEST",
+      `The database ${path} refuses a row of this batch; nothing of it was written.`,
+      { cause: error },
+    );
   }
   return new ForgeError("UNAVAILABLE", unavailable(code, path), { cause: error, retryAfterMs: RETRY_AFTER_MS });
 }
@@ -51,10 +56,20 @@ function unavailable(code: number, path: string): string {
     case SQLITE_FULL:
       return `The disk of the database ${path} is full; free some space.`;
     case SQLITE_CANTOPEN:
-      return existsSync(dirname(path))
-        ? `The database ${path} cannot be opened; check that it is a file this process may read and write.`
-        : `The folder ${dirname(path)} of the database does not exist; create it, or name another file.`;
+      return cannotOpen(path);
+    case SQLITE_ERROR:
+      // Statements are fixed, so what they fail to find is a table or a column.
+      return `The tables of the database ${path} are not those of this release; let the store migrate it.`;
     default:
       return `The database ${path} does not answer as it should; the cause is in this error's \`cause\`.`;
   }
+}
+
+function cannotOpen(path: string): string {
+  const folder = dirname(path);
+  if (!existsSync(folder))
+    return `The folder ${folder} of the database does not exist; create it, or name another file.`;
+  if (!existsSync(path))
+    return `The database ${path} does not exist yet; let the store migrate it, or name another file.`;
+  return `The database ${path} cannot be opened; check that it is a file which this process may read and write.`;
 }

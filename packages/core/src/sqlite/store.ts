@@ -69,11 +69,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     jobs: {
       async insert({ jobs, tx }) {
         if (tx === undefined) return write((own) => insert(own, jobs));
-        try {
-          return callers.run(tx, (sql) => insert(quietly(sql, time.now()), jobs));
-        } catch (error) {
-          throw toForgeError(error, connection.path);
-        }
+        return callers.run(tx, (sql) => insert(quietly(sql, time.now()), jobs));
       },
       insertClaimed: ({ job, workerId }) => write((tx) => insertClaimed(tx, job, workerId)),
       claim: (args) => write((tx) => claim(tx, args, claims++)),

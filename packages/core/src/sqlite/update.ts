@@ -124,7 +124,8 @@ function settle(tx: WriteTx, row: LiveRow, outcome: Exclude<Outcome, { kind: "co
       tx.available.add(queue);
       break;
     }
-    default:
+    case "failed":
+    case "dead_letter":
       end(tx, rowid, outcome.kind, outcome);
   }
 }
@@ -140,6 +141,11 @@ const LEFT_BEHIND: Readonly<Record<Outcome["kind"], readonly StoredJobStatus[]>>
 /** Whether the row lies as an earlier send of the same outcome leaves it. */
 function isSettledBySame(sql: Statements, { id, claimNo, outcome }: RunUpdate, row: LiveRow | undefined): boolean {
   if (outcome === null) return false;
-  const found = row ?? sql.get<Pick<LiveRow, "status" | "claimNo">>("SELECT status, claim_no AS claimNo FROM forge_ended WHERE id = ?", id);
+  const found =
+    row ??
+    sql.get<Pick<LiveRow, "status" | "claimNo">>(
+      "SELECT status, claim_no AS claimNo FROM forge_ended WHERE id = ?",
+      id,
+    );
   return found?.claimNo === claimNo && LEFT_BEHIND[outcome.kind].includes(found.status);
 }

@@ -1,13 +1,21 @@
+import { statSync } from "node:fs";
 import type { Connection } from "./connection.ts";
+import type { Statements } from "./statements.ts";
 
 const IDLE_MS = 200;
 
+/** Four times what SQLite's own checkpoints leave it at. */
+const LARGE_WAL_BYTES = 16 * 1024 * 1024;
+
+/** Free pages below this, or below a quarter of the file, stay for the rows to come. */
+const SPARE_PAGES = 2_500;
+
 /** Pages given back to the file system in one go: a few milliseconds. */
-const VACUUM_PAGES = 500;
+const VACUUM_PAGES = 250;
 
 /**
- * Work on the file that waits for a moment without writes: moving the write-ahead log into the database, and giving free
- * pages back. Writes begin it anew, so that it never stands in their way.
+ * Work on the file that waits for a moment without writes: cutting a write-ahead log that grew large back, and giving free
+ * pages back. Every write puts it off again.
  */
 export class Upkeep {
   readonly #connection: Connection;
@@ -33,15 +41,23 @@ export class Upkeep {
     this.#timer = null;
     try {
       const { sql } = this.#connection.writer;
-      // TRUNCATE gives up at once while somebody reads an old page; the next idle moment tries again.
-      sql.get("PRAGMA wal_checkpoint(TRUNCATE)");
-      const { freelist_count: free } = sql.get<{ freelist_count: number }>("PRAGMA freelist_count")!;
-      if (free > 2 * VACUUM_PAGES) {
+      const wal = statSync(`${this.#connection.path}-wal`, { throwIfNoEntry: false });
+      // Gives up at once where somebody reads an old page; the next idle moment tries again.
+      if (wal !== undefined && wal.size > LARGE_WAL_BYTES) sql.get("PRAGMA wal_checkpoint(TRUNCATE)");
+      if (freePages(sql) > 0) {
         sql.all(`PRAGMA incremental_vacuum(${VACUUM_PAGES})`);
         this.soon();
       }
     } catch {
-      // Another writer is at work. Nothing depends on this; the next write plans it again.
+      // Another writer is at work. Nothing depends on this, and the next write plans it again.
     }
   }
+}
+
+/** How many pages are free beyond what is kept; 0 where the file cannot give any back. */
+function freePages(sql: Statements): number {
+  const number = (name: string): number => Object.values(sql.get<Record<string, number>>(`PRAGMA ${name}`)!)[0]!;
+  const INCREMENTAL = 2;
+  if (number("auto_vacuum") !== INCREMENTAL) return 0;
+  return Math.max(0, number("freelist_count") - Math.max(SPARE_PAGES, number("page_count") / 4));
 }

@@ -18,10 +18,15 @@ export function register(
   sql.run(REGISTER, workerId, now + leaseMs, now, pid, host, bootId, pidNamespace, processStart);
 }
 
-const HELD = "SELECT id, claim_no AS claimNo, status = 'cancel_requested' AS cancelRequested FROM forge_live WHERE worker_id = ?";
+const HELD =
+  "SELECT id, claim_no AS claimNo, status = 'cancel_requested' AS cancelRequested FROM forge_live WHERE worker_id = ?";
 
 export function beat({ sql, now }: WriteTx, workerId: string, leaseMs: number): { alive: boolean; rows: HeldRow[] } {
-  const renewed = sql.run("UPDATE forge_workers SET lease_until = ? WHERE id = ? AND retired_at IS NULL", now + leaseMs, workerId);
+  const renewed = sql.run(
+    "UPDATE forge_workers SET lease_until = ? WHERE id = ? AND retired_at IS NULL",
+    now + leaseMs,
+    workerId,
+  );
   const rows = sql.all<{ id: string; claimNo: number; cancelRequested: number }>(HELD, workerId);
   return {
     alive: renewed === 1,

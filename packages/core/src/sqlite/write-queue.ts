@@ -1,6 +1,6 @@
 import type { ChangeHint } from "../store.ts";
 import { PATIENCE_MS, pauseMs } from "./back-off.ts";
-import type { Connection } from "./connection.ts";
+import type { Connection, Handle } from "./connection.ts";
 import { isBusy, toForgeError } from "./sqlite-error.ts";
 import type { Statements } from "./statements.ts";
 import type { StoreTime } from "./store-time.ts";
@@ -48,6 +48,9 @@ interface Finished {
  * Idle until a call comes. Then scheduled for the end of this turn of the event loop, so that all calls of the turn
  * share. Pausing while another transaction holds the lock; calls that come meanwhile join, and one that met the lock 5 s
  * ago is answered `UNAVAILABLE`.
+ *
+ * A call that fails takes back its own writes only. That needs a savepoint for each, which costs a third of the
+ * throughput; so the calls run without, and where one failed all of them run again, each in its savepoint.
  */
 export class WriteQueue {
   readonly #connection: Connection;
@@ -55,6 +58,8 @@ export class WriteQueue {
   readonly #listener: WriteListener;
   #waiting: Call[] = [];
   #scheduled = false;
+  /** Whether the next transaction keeps a savepoint for each call. */
+  #guarded = false;
   #tries = 0;
 
   constructor(connection: Connection, time: StoreTime, listener: WriteListener) {
@@ -84,16 +89,16 @@ export class WriteQueue {
 
   #turn(): void {
     this.#scheduled = false;
-    let sql: Statements;
+    let handle: Handle;
     try {
-      sql = this.#connection.writer.sql;
-      sql.run("BEGIN IMMEDIATE");
+      handle = this.#connection.writer;
+      handle.sql.run("BEGIN IMMEDIATE");
     } catch (error) {
       this.#couldNotBegin(error);
       return;
     }
     this.#tries = 0;
-    const finished = this.#runSlice(sql, false);
+    const finished = this.#runSlice(handle);
     if (this.#waiting.length > 0) this.#schedule();
     this.#answer(finished);
     if (this.#waiting.length === 0) this.#listener.onIdle();
@@ -101,69 +106,63 @@ export class WriteQueue {
 
   #couldNotBegin(error: unknown): void {
     const now = performance.now();
-    const locked = isBusy(error);
+    const isLocked = isBusy(error);
     const given: Call[] = [];
     const kept: Call[] = [];
     for (const call of this.#waiting) {
       call.lockedSince ??= now;
-      (locked && now - call.lockedSince < PATIENCE_MS ? kept : given).push(call);
+      (isLocked && now - call.lockedSince < PATIENCE_MS ? kept : given).push(call);
     }
     this.#waiting = kept;
     if (kept.length > 0) {
       this.#scheduled = true;
       setTimeout(() => this.#turn(), pauseMs(this.#tries++));
     }
-    for (const { reject } of given) reject(this.#translate(error));
+    for (const call of given) this.#refuse(call, error);
   }
 
-  /**
-   * Runs waiting calls inside the transaction that has begun, and commits. `guarded`: each in a savepoint, so that one that
-   * fails takes back its own writes only. Without, since savepoints cost a fifth of the throughput: the first failure rolls
-   * all back and starts again, guarded.
-   */
-  #runSlice(sql: Statements, guarded: boolean): Finished[] {
+  /** Runs waiting calls in the transaction that has begun, and commits it. Answers the calls that are durable now. */
+  #runSlice({ db, sql }: Handle): Finished[] {
     const calls = this.#waiting;
+    const guarded = this.#guarded;
+    this.#guarded = false;
     const finished: Finished[] = [];
     const until = performance.now() + SLICE_MS;
     let taken = 0;
-    while (taken < calls.length && (taken === 0 || performance.now() < until)) {
-      const call = calls[taken]!;
-      const tx: WriteTx = { sql, now: this.#time.now(), moved: [], available: new Set() };
-      try {
+    try {
+      while (taken < calls.length && (taken === 0 || performance.now() < until)) {
+        const call = calls[taken]!;
+        const tx: WriteTx = { sql, now: this.#time.now(), moved: [], available: new Set() };
         if (guarded) sql.run("SAVEPOINT verb");
-        const value = call.verb(tx);
+        try {
+          finished.push({ call, tx, value: call.verb(tx) });
+        } catch (error) {
+          if (!guarded || !db.isTransaction) throw error;
+          sql.run("ROLLBACK TO verb");
+          this.#refuse(call, error);
+        }
         if (guarded) sql.run("RELEASE verb");
-        finished.push({ call, tx, value });
-        taken++;
-      } catch (error) {
-        if (!this.#isInTransaction()) {
-          // SQLite itself rolled back, as it does when the disk is full: the others start again without this one.
-          this.#waiting = calls.toSpliced(taken, 1);
-          call.reject(this.#translate(error));
-          return [];
-        }
-        if (!guarded) {
-          sql.run("ROLLBACK");
-          sql.run("BEGIN IMMEDIATE");
-          return this.#runSlice(sql, true);
-        }
-        sql.run("ROLLBACK TO verb");
-        sql.run("RELEASE verb");
-        call.reject(this.#translate(error));
         taken++;
       }
+    } catch (error) {
+      rollBack({ db, sql });
+      if (!guarded && finished.length > 0) {
+        this.#guarded = true;
+        return [];
+      }
+      // It failed by itself. SQLite may have answered by rolling back, as it does when the disk is full; that took the
+      // others with it although they had savepoints, and they run again without this one.
+      this.#waiting = [...finished.map((one) => one.call), ...calls.slice(taken + 1)];
+      this.#refuse(calls[taken]!, error);
+      return [];
     }
     this.#waiting = calls.slice(taken);
-    return this.#commit(sql, finished);
-  }
-
-  #commit(sql: Statements, finished: Finished[]): Finished[] {
     try {
       sql.run("COMMIT");
       return finished;
     } catch (error) {
-      if (this.#isInTransaction()) sql.run("ROLLBACK");
-      for (const { call } of finished) call.reject(this.#translate(error));
+      rollBack({ db, sql });
+      for (const { call } of finished) this.#refuse(call, error);
       return [];
     }
   }
@@ -179,11 +178,11 @@ export class WriteQueue {
     if (moved.length > 0 || available.size > 0) this.#listener.onCommitted(moved, [...available]);
   }
 
-  #isInTransaction(): boolean {
-    return this.#connection.writer.db.isTransaction;
+  #refuse(call: Call, error: unknown): void {
+    call.reject(toForgeError(error, this.#connection.path));
   }
+}
 
-  #translate(error: unknown): unknown {
-    return toForgeError(error, this.#connection.path);
-  }
+function rollBack({ db, sql }: Handle): void {
+  if (db.isTransaction) sql.run("ROLLBACK");
 }

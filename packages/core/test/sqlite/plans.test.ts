@@ -1,0 +1,75 @@
+import { DatabaseSync } from "node:sqlite";
+import { expect, test, vi } from "vitest";
+import type { Store } from "../../src/store.ts";
+import { insertJob, keyClaim, newJob, sqliteWorld } from "./sqlite-world.ts";
+
+const process = { host: "h", bootId: "b", pidNamespace: "n", pid: 1, processStart: "s" };
+
+/** Calls every verb, in a way that leads to every statement. */
+async function everyVerb(store: Store): Promise<void> {
+  const claim = { workerId: "w", queue: "default", types: ["t", "u"], limit: 10 };
+  const runOnce = async (
+    outcome: Parameters<Store["jobs"]["update"]>[0]["updates"][number]["outcome"],
+  ): Promise<string> => {
+    const { id } = await insertJob(store, { keys: [keyClaim("k")] });
+    await store.jobs.nextDue(claim);
+    const [run] = await store.jobs.claim({ ...claim, oldestFirst: outcome?.kind === "completed" });
+    const update = { id, claimNo: run!.claimNo, progress: undefined, message: undefined };
+    await store.jobs.update({ updates: [{ ...update, started: true, outcome: null }] });
+    await store.jobs.update({ updates: [{ ...update, started: false, progress: 1, outcome }] });
+    return id;
+  };
+  await store.workers.register({ workerId: "w", leaseMs: 1_000, process });
+  const text = { error: "e", publicError: "p" };
+  await runOnce({ kind: "completed", output: null });
+  const failed = await runOnce({ kind: "failed", ...text });
+  await store.jobs.retry({ ids: [failed] });
+  await store.jobs.cancel({ ids: [failed], reason: "r" });
+  const waiting = await runOnce({ kind: "retry", delayMs: 0, ...text });
+  await store.jobs.cancel({ ids: [waiting], reason: "r" });
+  const back = await runOnce({ kind: "given_back", delayMs: 0 });
+  await store.jobs.cancel({ ids: [back], reason: "r" });
+  const running = await runOnce(null);
+  await store.jobs.cancel({ ids: [running], reason: "r" });
+  await store.jobs.insertClaimed({ job: newJob(), workerId: "w" });
+  await store.jobs.states({ ids: [failed] });
+  await store.jobs.get({ ids: [failed] });
+  for (const status of [undefined, "failed", "pending"] as const) {
+    await store.jobs.list({ limit: 5, ...(status === undefined ? {} : { status }) });
+  }
+  await store.workers.beat({ workerId: "w", leaseMs: 1_000 });
+  await store.workers.retire({ workerId: "w" });
+  await store.workers.rescue({ workerId: "w", because: "gone", maxDeaths: 3, death: text });
+  await store.sweeps.deadLetter({ afterMs: 0, limit: 10 });
+  await store.sweeps.expiredKeys({ limit: 10 });
+}
+
+/** Every statement on a table of jobs or keys that the verbs prepare. */
+async function statements(store: Store): Promise<string[]> {
+  const prepare = vi.spyOn(DatabaseSync.prototype, "prepare");
+  try {
+    await everyVerb(store);
+    return [...new Set(prepare.mock.calls.map(([text]) => text))].filter((text) =>
+      /forge_(live|ended|keys)/.test(text),
+    );
+  } finally {
+    prepare.mockRestore();
+  }
+}
+
+test.each(["new tables", "tables that were analysed while they were empty"])(
+  "no statement reads a whole table or sorts it, on %s",
+  async (tables) => {
+    await using world = await sqliteWorld();
+    const handle = world.openHandle();
+    if (tables !== "new tables") handle.exec("ANALYZE");
+    const texts = await statements(world.openStore());
+    expect(texts.length).toBeGreaterThan(25);
+    for (const text of texts) {
+      const plan = handle.prepare(`EXPLAIN QUERY PLAN ${text}`).all();
+      const details = plan.map(({ detail }) => String(detail));
+      const bad = details.filter((detail) => /^SCAN (forge_|l$|k$|e$)|TEMP B-TREE/.test(detail));
+      expect(bad, text).toEqual([]);
+    }
+  },
+);
