@@ -143,6 +143,30 @@ test("the backstop finds nothing while hints arrive", async () => {
   expect(world.app.forgeGateway.stats().backstopFinds).toBe(0);
 });
 
+test("a change that the backstop meets before its hint is not counted", async () => {
+  const work = puppet();
+  const reads = new SlowReads();
+  const late: (() => void)[] = [];
+  let isLate = false;
+  const changes = withChanges((listener) => ({
+    ...listener,
+    onMoved: (...hint) => (isLate ? late.push(() => listener.onMoved(...hint)) : listener.onMoved(...hint)),
+  }));
+  const between = (forge: Forge): Forge => reads.between(changes(forge));
+  await using world = await openWorld({ jobs: [work.job], between, gateway: { backstop: "200ms" } });
+  const jobId = await world.forge.dispatch(work.job, null);
+  const run = await work.run(jobId);
+  const stream = await world.stream(`/events?v=1&job=${jobId}`);
+  await stream.next("job", ({ status }) => status === "running");
+  isLate = true;
+  run.finish();
+  await stream.next("job", ({ status }) => status === "completed");
+  for (const hint of late) hint();
+  const before = reads.count;
+  await expect.poll(() => reads.count, { timeout: 5_000 }).toBeGreaterThan(before + 2);
+  expect(world.app.forgeGateway.stats().backstopFinds).toBe(0);
+});
+
 test("while hints of other processes do not arrive, the hub looks as often as a client would poll", async () => {
   const work = puppet();
   const between = withChanges((listener) => ({ ...listener, onMoved: () => {}, onLive: () => listener.onLive(false) }));

@@ -67,12 +67,18 @@ export interface SubscribeRequest {
   remove: string[];
 }
 
-/** Answer of `POST /_api/subscribe` and of `POST /_api/poll`: unknown or forbidden ids have the status `not_found`. */
+/**
+ * Answer of `POST /_api/subscribe` and of `POST /_api/poll`: the states that are newer than the revisions given. Unknown and
+ * forbidden ids are in it too, with the status `not_found`.
+ */
 export interface StatesData {
   states: Snapshot[];
 }
 
-/** Body of `POST /_api/subscribe-job`. */
+/**
+ * Body of `POST /_api/subscribe-job`. Under several `subscriptionId`s a job stays watched until each was unsubscribed;
+ * without one a single unsubscribe ends the watch.
+ */
 export interface SubscribeJobRequest {
   sessionId: string;
   sessionSecret: string;
@@ -88,7 +94,7 @@ export interface UnsubscribeRequest {
   jobId: string;
 }
 
-/** Body of `POST /_api/poll`; the answer holds only states newer than the revisions given. */
+/** Body of `POST /_api/poll`. */
 export interface PollRequest {
   watch: Watch[];
 }
