@@ -73,5 +73,15 @@ export const insertClaimedSuite: Suite = {
         expect(await readJob(store, job.id)).toMatchObject({ status: "pending", attempts: 0 });
       },
     },
+    {
+      name: "the rescue of its worker at the same time leaves no job with the retired worker",
+      async run({ store, other }) {
+        for (let round = 0; round < 10; round++) {
+          const workerId = await registerWorker(store);
+          const [{ job }] = await Promise.all([insertFor(store, workerId), rescueWorker(other, workerId)]);
+          expect(await readJob(store, job.id)).toMatchObject({ status: "pending", attempts: 0 });
+        }
+      },
+    },
   ],
 };

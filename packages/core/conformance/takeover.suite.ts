@@ -73,6 +73,34 @@ export const takeoverSuite: Suite = {
       },
     },
     {
+      name: "of a retry and a dispatch at once one gets the key",
+      async run({ store, other }) {
+        for (let round = 0; round < 10; round++) {
+          const key = keyClaim(`k${round}`);
+          const { id } = await jobIn(store, "failed", { keys: [key] });
+          const [retried, dispatched] = await Promise.all([retryJob(store, id), insertKeyed(other, [key])]);
+          if (retried === "retried") expect(dispatched).toEqual({ id, created: false });
+          else expect({ retried, created: dispatched.created }).toEqual({ retried: "key_held", created: true });
+          expect(await insertKeyed(store, [key])).toEqual({ id: dispatched.id, created: false });
+        }
+      },
+    },
+    {
+      name: "a dispatch beside the end of the holder meets it, or makes a job after it",
+      async run({ store, other }) {
+        for (let round = 0; round < 10; round++) {
+          const key = keyClaim(`k${round}`);
+          const job = await jobIn(store, "running", { keys: [key] });
+          const [, dispatched] = await Promise.all([
+            updateJob(store, job, { outcome: OUTCOMES.completed }),
+            insertKeyed(other, [key]),
+          ]);
+          if (dispatched.id === job.id) expect(dispatched.created).toBe(false);
+          else expect(await insertKeyed(store, [key])).toEqual({ id: dispatched.id, created: false });
+        }
+      },
+    },
+    {
       name: "a retry keeps the rule of its key: after completion it is held as long as before",
       async run({ store }) {
         const forEver = { kind: "job", afterCompletionMs: null } as const;
