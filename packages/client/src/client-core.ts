@@ -5,9 +5,7 @@ import type { Pauses } from "./pauses.ts";
 import type { WatchedJobs } from "./watched-job.ts";
 
 /** What the connection and the stores of one client share. */
-export interface ClientCore extends Effects {
-  readonly http: Http;
-  readonly pauses: Pauses;
+export interface ClientCore extends Effects, Http, Pauses {
   readonly jobs: WatchedJobs;
   /** Applies a state that the gateway has sent, whichever way. */
   readonly receive: (snapshot: Snapshot) => void;

@@ -70,11 +70,11 @@ export function createClient(options: () => ForgeClientOptions, effects: Effects
       if (answer.success) receive(answer.data);
     });
 
-  const core: ClientCore = { ...effects, http, pauses, jobs, receive, untilAnswered };
+  const core: ClientCore = { ...effects, ...http, ...pauses, jobs, receive, untilAnswered };
   const connection = createConnection(core);
   const context: StoreContext = {
     ...core,
-    statusOf: connection.statusOf,
+    ...connection,
     // Later in this turn, so that all the stores which a page makes at once go into one request.
     watchesChanged: () => queueMicrotask(connection.watchesChanged),
   };

@@ -41,7 +41,7 @@ export interface Connection {
 
 /** Creates the connection of a client; it opens by itself at the first watch. */
 export function createConnection(core: ClientCore): Connection {
-  const { after, page, random, http, pauses, jobs, receive } = core;
+  const { after, page, random, send, call, pause, wake, jobs, receive } = core;
   const life = new AbortController();
   let status: ConnectionStatus = "connecting";
   /** The stream or poll under way. Where it is aborted by a number, the next follows after so many milliseconds. */
@@ -66,7 +66,7 @@ export function createConnection(core: ClientCore): Connection {
 
   const restart = (): void => {
     current.abort(0);
-    pauses.wake();
+    wake();
   };
 
   const refuseAll = (error: WireError): void => {
@@ -113,7 +113,7 @@ export function createConnection(core: ClientCore): Connection {
 
     try {
       const body = JSON.stringify({ watch: takeChanges(jobs, ending).add });
-      const response = await http.send(`/events?v=${PROTOCOL_VERSION}`, body, ending.signal);
+      const response = await send(`/events?v=${PROTOCOL_VERSION}`, body, ending.signal);
       if (response.ok) {
         await readStream(response.body!, stayAlive, ({ event, data }) => {
           if (ending.signal.aborted) return;
@@ -152,11 +152,7 @@ export function createConnection(core: ClientCore): Connection {
       const watch = [...jobs.values()].filter((job) => job.listeners.size && !(isAsleep && isSettled(job)));
       if (!watch.length) return isAsleep ? ASLEEP_POLL_MS : 0;
       current = new AbortController();
-      const answer = await http.call<StatesData>(
-        "/poll",
-        JSON.stringify({ watch }, ["watch", "id", "revision"]),
-        current,
-      );
+      const answer = await call<StatesData>("/poll", JSON.stringify({ watch }, ["watch", "id", "revision"]), current);
       if (current.signal.reason === 0) return 0;
       if (answer.success) {
         answer.data.states.forEach(receive);
@@ -166,16 +162,14 @@ export function createConnection(core: ClientCore): Connection {
       }
       result = answer.error;
     }
-    const error = result;
-    if (error.code === "PROTOCOL_UNSUPPORTED") {
-      unsupported = error;
-      end();
-    }
-    // What may be over at the next attempt is no refusal.
-    if (!/^(UNAVAILABLE|RATE_LIMITED|INTERNAL)$/.test(error.code)) refuseAll(error);
+    const { code, retryAfterMs = 0 } = result;
+    if (code === "PROTOCOL_UNSUPPORTED") unsupported = result;
+    // An error that says when to come back is no refusal.
+    if (code !== "UNAVAILABLE" && !retryAfterMs) refuseAll(result);
+    if (unsupported) end();
     show("offline");
     polls = 0;
-    return isAsleep ? ASLEEP_POLL_MS : nextDelay() + (error.retryAfterMs ?? 0);
+    return isAsleep ? ASLEEP_POLL_MS : nextDelay() + retryAfterMs;
   };
 
   const isWatched = (): boolean => [...jobs.values()].some((job) => job.listeners.size);
@@ -188,7 +182,7 @@ export function createConnection(core: ClientCore): Connection {
     while (isWanted()) {
       const delay = await step();
       const { reason } = current.signal;
-      await pauses.pause(reason >= 0 ? reason : delay);
+      await pause(reason >= 0 ? reason : delay);
     }
     isRunning = false;
     show("connecting");
@@ -226,7 +220,7 @@ export function createConnection(core: ClientCore): Connection {
       polls = 0;
       // A stream from before the network went away will not be heard of again.
       if (isAsleep || type === "online") restart();
-      else pauses.wake();
+      else wake();
       isAsleep &&= isHidden;
       void run();
     }

@@ -16,15 +16,15 @@ export interface Http {
 
 /** Creates the requests of one client; `options` is read at each, since a page may configure itself anew. */
 export function createHttp(options: () => ForgeClientOptions, { fetch, after }: Effects): Http {
-  let token: Promise<string | null | undefined> | null = null;
+  let token: Promise<string | null> | null = null;
   const forget = (): void => {
     token = null;
   };
 
   const send = async (path: string, json: string | null, signal: AbortSignal, isFresh?: true): Promise<Response> => {
     const { url = "/_api", getToken, credentials = "same-origin" } = options();
-    const used = (token ??= (async () => getToken?.())());
-    used.catch(forget);
+    const used = getToken && (token ??= (async () => getToken())());
+    used?.catch(forget);
     const bearer = await used;
     const response = await fetch(url + path, {
       method: json ? "POST" : "GET",
@@ -46,7 +46,7 @@ export function createHttp(options: () => ForgeClientOptions, { fetch, after }: 
       try {
         return await readEnvelope(await send(path, json, ending.signal));
       } catch {
-        return refusal("UNAVAILABLE", "The server cannot be reached.");
+        return refusal("UNAVAILABLE", "The gateway was not reached.");
       } finally {
         disarm();
       }
@@ -61,7 +61,7 @@ export async function readEnvelope<Data>(response: Response): Promise<WireResult
   const { status, url } = response;
   return refusal(
     status >= 400 && status < 500 ? "BAD_REQUEST" : "UNAVAILABLE",
-    `No Forge gateway: ${status} from ${url}`,
+    `${url} answered ${status}, no Forge gateway.`,
   );
 }
 

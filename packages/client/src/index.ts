@@ -15,5 +15,5 @@ export { JobFailed } from "./job-failed.ts";
 export type { JobFailedCode } from "./job-failed.ts";
 
 // States, for whoever shows them
-export { isSettledJobStatus, JOB_STATUSES } from "@forge-jobs/protocol";
+export { isSettledJobStatus } from "@forge-jobs/protocol";
 export type { ErrorCode, JobState, JobStateUnion, JobStatus, Jsonify } from "@forge-jobs/protocol";

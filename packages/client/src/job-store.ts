@@ -86,7 +86,8 @@ export function createStore<Output>(
     return { ...state(), loading: !job.state, connection } as JobView<Output>;
   };
 
-  const fail = (code: JobFailedCode, message: string): JobFailed => new JobFailed(code, message, state());
+  const fail = ({ code, message }: Pick<JobFailed, "code" | "message">): JobFailed =>
+    new JobFailed(code, message, state());
 
   const update = (): void => {
     const next = look();
@@ -112,8 +113,8 @@ export function createStore<Output>(
     const { status, output, error } = state();
     if (status === "completed") done.resolve(output as Output);
     else {
-      const code = job.refusal?.code ?? (status.toUpperCase() as JobFailedCode);
-      done.reject(fail(code, error ?? `The job is ${status}.`));
+      const code = status.toUpperCase() as JobFailedCode;
+      done.reject(fail(job.refusal ?? { code, message: error ?? `The job is ${status}.` }));
     }
     releaseUnused();
   };
@@ -140,8 +141,7 @@ export function createStore<Output>(
   };
 
   const release = (isForced = false): void => {
-    const isHeld = subscribers.size || (done && !isSettled(job));
-    if (!isLive || (isHeld && !isForced)) return;
+    if (!isUsed || (!isForced && (subscribers.size || (done && !isSettled(job))))) return;
     isUsed = false;
     job.listeners.delete(update);
     watchesChanged();
@@ -163,9 +163,9 @@ export function createStore<Output>(
     use();
     await started;
     const { refusal } = job;
-    if (!job.id && refusal) throw fail(refusal.code, refusal.message);
+    if (!job.id && refusal) throw fail(refusal);
     const answer = await untilAnswered<JobSnapshot>(`/jobs/${job.id}/${verb}`, "{}");
-    if (!answer.success) throw fail(answer.error.code, answer.error.message);
+    if (!answer.success) throw fail(answer.error);
     use();
     receive(answer.data);
   };

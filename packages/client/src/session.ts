@@ -22,7 +22,7 @@ export interface Session {
 export function createSession(
   { sessionId, sessionSecret }: ConnectedEvent,
   stream: AbortController,
-  { http, after, jobs, receive }: ClientCore,
+  { after, call, jobs, receive }: ClientCore,
 ): Session {
   let n = 0;
   let change: SubscribeRequest | null = null;
@@ -36,10 +36,14 @@ export function createSession(
     const sent = change;
     if (!sent || stream.signal.aborted) return;
     cancelRepeat = after(THROUGH_WITHIN_MS, () => void send());
-    const answer = await http.call<StatesData>("/subscribe", JSON.stringify(sent));
+    const answer = await call<StatesData>("/subscribe", JSON.stringify(sent));
     if (change !== sent || stream.signal.aborted) return;
     if (answer.success) {
-      answer.data.states.forEach(receive);
+      for (const state of answer.data.states) {
+        // The stream may have overtaken this answer: a job that it has shown was found meanwhile.
+        const isOvertaken = "jobId" in state && state.status === "not_found" && jobs.get(state.jobId)?.revision;
+        if (!isOvertaken) receive(state);
+      }
       isAnswered = true;
       proceed();
     } else if (answer.error.code !== "UNAVAILABLE") stream.abort(answer.error.retryAfterMs);

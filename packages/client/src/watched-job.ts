@@ -90,26 +90,21 @@ export function joinWatch(jobs: WatchedJobs, job: WatchedJob): WatchedJob {
  * Applies a snapshot unless it is older than what is known, and tells the listeners. `readWhole` is to fetch the state
  * that came without its output.
  *
- * `not_found` has no revision. It is believed only where the job was never seen: an answer may be overtaken by the stream,
- * and a job that was deleted after it completed keeps its output on the page.
+ * `not_found` has no revision. It is not believed of a job that has settled: one that was deleted after it completed keeps
+ * its output on the page.
  */
 export function receiveSnapshot(jobs: WatchedJobs, snapshot: Snapshot, readWhole: (id: string) => unknown): void {
   const job = "jobId" in snapshot && jobs.get(snapshot.jobId);
   if (!job) return;
-  const { revision } = snapshot;
-  if (snapshot.status === "not_found") {
-    if (job.revision || isSettled(job)) return;
-  } else if (snapshot.partial) {
-    if (revision > job.revision) {
-      // The whole state is applied where it is at least as new as this, and nobody is told of this revision again.
-      job.revision = revision;
-      readWhole(job.id);
-    }
-    return;
-  } else if (!(revision >= job.revision)) return;
-  else job.revision = revision;
-  setState(job, snapshot);
-  tell(job);
+  const isMissing = snapshot.status === "not_found";
+  const revision = isMissing ? 0 : snapshot.revision;
+  if (isMissing ? isSettled(job) : !(revision >= job.revision)) return;
+  const isNew = revision > job.revision;
+  job.revision = revision;
+  if (!snapshot.partial) {
+    setState(job, snapshot);
+    tell(job);
+  } else if (isNew) readWhole(job.id);
 }
 
 /** Tells every listener of these jobs. */

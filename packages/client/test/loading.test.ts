@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { createWorld, newId, record, snapshot } from "./world.ts";
+import { BACKOFF_MS, createWorld, newId, record, snapshot } from "./world.ts";
 
 test("a store on an id is loading until its first state", async () => {
   const { server, client } = await createWorld();
@@ -153,7 +153,7 @@ test.each([
   expect(view).toMatchObject({ status: "failed", error: "Not for you.", connection: "closed" });
   await expect(done).rejects.toMatchObject({ code });
 
-  await clock.advance(500);
+  await clock.fire(BACKOFF_MS[0]);
   (await server.next("/events")).connect().job(snapshot(id, 2));
   await recording.when((seen) => seen.status === "running" && seen.connection === "live");
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { JobFailed } from "../src/job-failed.ts";
-import { createWorld, newId, record, snapshot } from "./world.ts";
+import { BACKOFF_MS, createWorld, newId, record, snapshot } from "./world.ts";
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/;
 
@@ -84,7 +84,7 @@ test("an unreachable gateway leaves the start loading and offline, and gets the 
   const offline = await recording.when((view) => view.connection === "offline");
   expect(offline).toMatchObject({ loading: true, status: "pending", error: null });
 
-  await clock.advance(500);
+  await clock.fire(BACKOFF_MS[0]);
   const second = await server.next("/rpc/export_users");
   expect(second.body).toEqual({ args: { format: "csv" }, requestId });
   const id = newId();
@@ -129,10 +129,10 @@ test("the page of a proxy refuses a start where it says 4xx, and otherwise does 
   const recording = record(store);
   (await server.next("/rpc/export_users")).raw(502, "text/html", "<h1>Bad gateway</h1>");
   await recording.when((view) => view.connection === "offline");
-  await clock.advance(500);
+  await clock.fire(BACKOFF_MS[0]);
   (await server.next("/rpc/export_users")).raw(404, "text/html", "<h1>Not found</h1>");
   const view = await recording.when((seen) => seen.status === "failed");
-  expect(view.error).toBe(`No Forge gateway: 404 from ${server.url}/rpc/export_users`);
+  expect(view.error).toBe(`${server.url}/rpc/export_users answered 404, no Forge gateway.`);
   await expect(store.done).rejects.toMatchObject({ code: "BAD_REQUEST" });
 });
 

@@ -22,6 +22,9 @@ export class TestPage extends EventTarget {
   }
 }
 
+/** What the backoff waits before the first, second, … attempt in a row, where `random` gives 0.3. */
+export const BACKOFF_MS = [150, 300, 600, 1_200, 2_400, 4_800, 9_000, 9_000] as const;
+
 /** One client against its own server, with time and page in the test's hands. */
 export interface World {
   readonly server: WireServer;
@@ -33,16 +36,29 @@ export interface World {
 export interface WorldOptions extends Omit<ForgeClientOptions, "url"> {
   /** No page: the client runs on a server. */
   readonly page?: null;
-  readonly url?: string;
   readonly random?: () => number;
+  /** The page is opened in the background. */
+  readonly hidden?: boolean;
+  /** Sees every request as it is made. */
+  readonly onFetch?: (init: RequestInit) => void;
 }
 
-export async function createWorld({ page, random = () => 0.5, ...options }: WorldOptions = {}): Promise<World> {
+export async function createWorld({
+  page,
+  random = () => 0.3,
+  hidden = false,
+  onFetch,
+  ...options
+}: WorldOptions = {}): Promise<World> {
   const server = await WireServer.open();
   const clock = new ManualClock();
   const testPage = new TestPage();
+  testPage.document.hidden = hidden;
   const effects: Effects = {
-    fetch: (url, init) => fetch(url, init),
+    fetch: (url, init) => {
+      onFetch?.(init);
+      return fetch(url, init);
+    },
     after: clock.after,
     random,
     uuid: () => crypto.randomUUID(),
