@@ -21,7 +21,16 @@ export interface JobCardProps {
 }
 
 /** One job, whatever its state. */
-export function JobCard({ label, view, cancel, retry, reset, announce, download, children }: JobCardProps): ReactElement {
+export function JobCard({
+  label,
+  view,
+  cancel,
+  retry,
+  reset,
+  announce,
+  download,
+  children,
+}: JobCardProps): ReactElement {
   const follow = useMemo(() => followJob(label), [label]);
   const face = follow(view);
   const [asked, setAsked] = useState<"cancel" | "retry" | null>(null);
@@ -72,7 +81,12 @@ export function JobCard({ label, view, cancel, retry, reset, announce, download,
             </a>
           )}
           {face.canCancel && (
-            <button className="button" type="button" aria-disabled={asked !== null} onClick={() => void ask("cancel", cancel)}>
+            <button
+              className="button"
+              type="button"
+              aria-disabled={asked !== null}
+              onClick={() => void ask("cancel", cancel)}
+            >
               {asked === "cancel" ? TEXTS.cancelling : TEXTS.cancel}
             </button>
           )}

@@ -5,6 +5,7 @@ import { mkdir } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { DEMO_USERS, type DemoData } from "./data/demo-data.ts";
 import { demoFiles } from "./files/demo-files.ts";
+import type { DemoContext } from "./jobs/demo-context.ts";
 import { exportUsers } from "./jobs/export-users.ts";
 import { importContacts } from "./jobs/import-contacts.ts";
 import { removeLeftovers } from "./leftovers.ts";
@@ -43,11 +44,17 @@ export async function startDemoServer(settings: Settings, options: StartOptions 
   // Forge goes first, since it settles how an SQLite file is laid out. Its handlers wait for the demo's tables.
   const opened = Promise.withResolvers<DemoData>();
   opened.promise.catch(() => undefined);
+  const demo: DemoContext = {
+    data: opened.promise,
+    files,
+    paceMs: settings.paceMs,
+    ownerOf: (jobId) => ownerOf(forge, jobId),
+  };
   const forge: Forge = createForge({
     store: database.store,
     jobs: [exportUsers, importContacts],
+    context: { demo },
     ...(options.logger && { logger: options.logger }),
-    context: { demo: { data: opened.promise, files, paceMs: settings.paceMs, ownerOf: (jobId) => ownerOf(forge, jobId) } },
   });
   const app = Fastify({ forceCloseConnections: true });
   let data: DemoData | null = null;

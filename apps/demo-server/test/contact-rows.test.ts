@@ -33,8 +33,22 @@ test("columns are found by name, in any order and case, and others are ignored",
   ]);
 });
 
-test.for([["LF", "\n"], ["CRLF", "\r\n"], ["CR", "\r"]] as const)("lines are counted as editors do with %s", async ([, end]) => {
-  const lines = ["", "name,email", "A,a@example.com", "", '"two', 'lines",b@example.com', "  ", "C,nope", "D,d@example.com"];
+test.for([
+  ["LF", "\n"],
+  ["CRLF", "\r\n"],
+  ["CR", "\r"],
+] as const)("lines are counted as editors do with %s", async ([, end]) => {
+  const lines = [
+    "",
+    "name,email",
+    "A,a@example.com",
+    "",
+    '"two',
+    'lines",b@example.com',
+    "  ",
+    "C,nope",
+    "D,d@example.com",
+  ];
   const rows = await read(lines.join(end));
   expect(rows.map(({ line }) => line)).toEqual([3, 5, 8, 9]);
 });
@@ -73,7 +87,7 @@ test("bytes that are no UTF-8 are noticed", async () => {
 
 test("a row is shown in at most 120 characters, none of them cut in half", async () => {
   const [row] = await read(`name,email\n${"𠮷".repeat(300)},a@example.com\n`);
-  expect([...row!.text]).toHaveLength(120);
+  expect(Array.from(row!.text)).toHaveLength(120);
   expect(row!.text.isWellFormed()).toBe(true);
 });
 

@@ -51,7 +51,11 @@ test("a server that is asked to stop gives its job to the next one, and ends wel
 
   const server = await startDemoServer(await settingsFor(database));
   try {
-    expect(await server.forge.jobs.wait(id)).toMatchObject({ status: "completed", attempts: 1, output: { count: USERS } });
+    expect(await server.forge.jobs.wait(id)).toMatchObject({
+      status: "completed",
+      attempts: 1,
+      output: { count: USERS },
+    });
   } finally {
     await server.close();
   }

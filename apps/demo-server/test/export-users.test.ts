@@ -18,13 +18,16 @@ describe.for(DATABASES)("on %s", (name) => {
     await using world = await startWorld(name);
     const id = await world.browser.started("export_users", { format: "csv" });
     const job = await world.server.forge.jobs.wait(id);
-    expect(job).toMatchObject({ status: "completed", output: { count: 2_500, downloadUrl: `/downloads/${id}/users.csv` } });
+    expect(job).toMatchObject({
+      status: "completed",
+      output: { count: 2_500, downloadUrl: `/downloads/${id}/users.csv` },
+    });
 
     const output = job.output as ExportOutput;
     const response = await world.browser.get(output.downloadUrl);
     expect(response.headers.get("content-disposition")).toBe('attachment; filename="users.csv"');
     expect(Number(response.headers.get("content-length"))).toBe(output.bytes);
-    const rows = parse(await response.text(), { columns: true }) as Record<string, string>[];
+    const rows = parse<Record<string, string>>(await response.text(), { columns: true });
     expect(rows).toEqual(usersBetween(1, 2_500).map((user) => ({ ...user, id: String(user.id) })));
   });
 
@@ -75,7 +78,9 @@ test("a cancelled export leaves no file behind", async () => {
   await using world = await startWorld("SQLite", { paceMs: 60_000 });
   const id = await world.browser.started("export_users", {});
   const folder = join(world.database.dataDir, "downloads", id);
-  await until(async () => (await readdir(folder).catch(() => [])).length === 1, { what: "the file that is being written" });
+  await until(async () => (await readdir(folder).catch(() => [])).length === 1, {
+    what: "the file that is being written",
+  });
   await world.browser.post(`/_api/jobs/${id}/cancel`, {});
   expect(await world.server.forge.jobs.wait(id)).toMatchObject({ status: "cancelled" });
   expect(await readdir(folder)).toEqual([]);

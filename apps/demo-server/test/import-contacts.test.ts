@@ -44,7 +44,7 @@ describe.for(DATABASES)("on %s", (name) => {
     expect(await world.database.count("demo_contacts_stage")).toBe(0);
 
     const rejected = await world.browser.get(output.rejectedUrl!);
-    const rows = parse(await rejected.text(), { columns: true }) as Record<string, string>[];
+    const rows = parse<Record<string, string>>(await rejected.text(), { columns: true });
     expect(rows).toEqual(output.rejectedRows.map((row) => ({ ...row, line: String(row.line) })));
     // The file is of no more use.
     expect(await readdir(join(world.database.dataDir, "uploads"), { recursive: true })).toHaveLength(1);
@@ -57,7 +57,11 @@ describe.for(DATABASES)("on %s", (name) => {
     const output = (await world.server.forge.jobs.wait(id)).output as ImportOutput;
     expect(output).toMatchObject({ imported: 0, rejected: 2_345 });
     expect(output.rejectedRows).toHaveLength(1_000);
-    expect(output.rejectedRows.at(-1)).toEqual({ line: 1_001, reason: "The e-mail address is missing", text: "nobody," });
+    expect(output.rejectedRows.at(-1)).toEqual({
+      line: 1_001,
+      reason: "The e-mail address is missing",
+      text: "nobody,",
+    });
     const file = await (await world.browser.get(output.rejectedUrl!)).text();
     expect(parse(file, { columns: true })).toHaveLength(2_345);
   });
@@ -120,7 +124,10 @@ test("one browser's contacts are not another's, and nobody imports another's upl
     status: "dead_letter",
     publicError: "The uploaded file is not there any more. Please upload it again.",
   });
-  for (const [browser, id] of [[world.browser, uploadId], [other, await other.uploaded(file)]] as const) {
+  for (const [browser, id] of [
+    [world.browser, uploadId],
+    [other, await other.uploaded(file)],
+  ] as const) {
     await world.server.forge.jobs.wait(await browser.started("import_contacts", { uploadId: id }));
   }
   expect(await world.database.count("demo_contacts")).toBe(2);

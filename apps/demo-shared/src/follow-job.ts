@@ -22,6 +22,7 @@ export interface JobFace {
 }
 
 const QUARTER = 25;
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /**
  * Follows one job over its views and remembers how far it was, so that a bar which falls back says why.
@@ -62,7 +63,8 @@ function isReopened(before: JobView, now: JobView): boolean {
 
 function faceOf(label: string, view: JobView, progress: number | null, hasStartedOver: boolean): JobFace {
   const isSettled = isSettledJobStatus(view.status);
-  const isRefused = view.status === "failed" && view.jobId === "";
+  // There is no job that could run again: the start was refused, or the address held something else than an id.
+  const isRefused = view.status === "failed" && !UUID.test(view.jobId);
   const look = lookOf(view, isRefused);
   const percent = progress === null ? null : Math.floor(progress);
   return {
@@ -82,7 +84,7 @@ function faceOf(label: string, view: JobView, progress: number | null, hasStarte
 function lookOf(view: JobView, isRefused: boolean): Look {
   const look = STATUS_LOOKS[view.status];
   if (isRefused) return { ...look, word: "Refused" };
-  return view.loading ? { ...look, word: view.jobId === "" ? "Starting" : "Loading" } : look;
+  return view.loading ? { ...look, word: view.jobId === "" ? "Sending" : "Loading" } : look;
 }
 
 function messageOf(view: JobView, hasStartedOver: boolean): string | null {
@@ -111,7 +113,13 @@ function joined(first: string, second: string | null): string {
   return second === null ? first : `${first} ${second}`;
 }
 
-function announcementOf(label: string, view: JobView, word: string, percent: number | null, hasStartedOver: boolean): string {
+function announcementOf(
+  label: string,
+  view: JobView,
+  word: string,
+  percent: number | null,
+  hasStartedOver: boolean,
+): string {
   const parts = [`${label}: ${word}`];
   if (view.status === "running") {
     if (hasStartedOver) parts.push("started over");

@@ -26,8 +26,16 @@ const imported: ImportResult = {
   rejectedRows: [
     { line: 98, reason: "The e-mail address is not valid", text: "Zoë Müller,zoe.mueller at example.com,Acme,Köln" },
     { line: 195, reason: "The e-mail address is missing", text: "渡辺 一郎,,東京電子,大阪" },
-    { line: 292, reason: "The row has 5 columns instead of 4", text: "João Moraes,joao.moraes@example.net,Silva e Filhos,Recife,moved 2024" },
-    { line: 389, reason: "An earlier row has the same e-mail address", text: '"Søren ""the elder"" Vogel",soeren@example.org,Acme,Berlin' },
+    {
+      line: 292,
+      reason: "The row has 5 columns instead of 4",
+      text: "João Moraes,joao.moraes@example.net,Silva e Filhos,Recife,moved 2024",
+    },
+    {
+      line: 389,
+      reason: "An earlier row has the same e-mail address",
+      text: '"Søren ""the elder"" Vogel",soeren@example.org,Acme,Berlin',
+    },
     { line: 486, reason: "The name is missing", text: ",oleh.yurchuk@example.com,Łódź Textil,Львів" },
   ],
   rejectedUrl: "/downloads/sample/rejected.csv",
@@ -76,9 +84,15 @@ export const SAMPLES: readonly Sample[] = [
   sample("dead_letter", "no further run can help", {
     ...closed,
     status: "dead_letter",
-    error: "The first line must name the columns name and email, separated by commas; it lacks email. It reads: Name;Mail",
+    error:
+      "The first line must name the columns name and email, separated by commas; it lacks email. It reads: Name;Mail",
   }),
-  sample("cancelled", "someone stopped it", { ...closed, status: "cancelled", progress: 58, error: "cancelled by user" }),
+  sample("cancelled", "someone stopped it", {
+    ...closed,
+    status: "cancelled",
+    progress: 58,
+    error: "cancelled by user",
+  }),
   sample("not_found", "unknown, or someone else's", { ...closed, status: "not_found" }),
   sample("refused", "never became a job", {
     ...closed,
@@ -86,8 +100,19 @@ export const SAMPLES: readonly Sample[] = [
     status: "failed",
     error: "The input is not what export_users takes: format: expected one of csv, json.",
   }),
-  sample("starting", "asked for, not answered yet", { ...blank, jobId: "", status: "pending", loading: true, connection: "connecting" }),
-  sample("loading", "attaching to a job of the address", { ...blank, status: "pending", loading: true, connection: "connecting" }),
+  sample("sending", "asked for, not answered yet", {
+    ...blank,
+    jobId: "",
+    status: "pending",
+    loading: true,
+    connection: "connecting",
+  }),
+  sample("loading", "attaching to a job of the address", {
+    ...blank,
+    status: "pending",
+    loading: true,
+    connection: "connecting",
+  }),
   sample("offline", "the server cannot be reached", { ...halfway, connection: "offline" }),
   sample("stale", "the server has lost its database", { ...halfway, connection: "stale" }),
   sample("polling", "a proxy holds streams back", { ...halfway, connection: "polling" }),

@@ -11,7 +11,8 @@ export const TEXTS = {
   exportFlaky: "Break off twice on the way, to watch it recover",
   exportStart: "Start export",
   importTitle: "Import contacts",
-  importIntro: "A CSV file with the columns name and email. Every row is checked; all good ones are imported together, or none.",
+  importIntro:
+    "A CSV file with the columns name and email. Every row is checked; all good ones are imported together, or none.",
   importChoose: "Choose a CSV file",
   importDrop: "or drop it here, up to 20 MB",
   importStart: "Import",

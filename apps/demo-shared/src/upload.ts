@@ -37,9 +37,12 @@ export function uploadFile(file: File, { onProgress, signal }: UploadOptions): P
     request.addEventListener("load", () => {
       const answer = request.response as UploadAnswer | null;
       if (answer?.success) resolve(answer.data.uploadId);
-      else reject(new UploadFailed(answer?.error.message ?? `The server answered ${request.status}. Please try again.`));
+      else
+        reject(new UploadFailed(answer?.error.message ?? `The server answered ${request.status}. Please try again.`));
     });
-    request.addEventListener("error", () => reject(new UploadFailed("The server cannot be reached. Please try again.")));
+    request.addEventListener("error", () =>
+      reject(new UploadFailed("The server cannot be reached. Please try again.")),
+    );
     request.addEventListener("abort", () => reject(signal.reason));
     signal.addEventListener("abort", () => request.abort(), { once: true });
     request.responseType = "json";

@@ -3,7 +3,14 @@ import { expect, test } from "vitest";
 import { followJob } from "../src/follow-job.ts";
 import { SAMPLES } from "../src/samples.ts";
 
-const blank = { jobId: "a", message: null, output: null, error: null, loading: false, connection: "live" } as const;
+const blank = {
+  jobId: "0197a3c4-5e6f-7a8b-9c0d-1e2f3a4b5c6d",
+  message: null,
+  output: null,
+  error: null,
+  loading: false,
+  connection: "live",
+} as const;
 const running = (progress: number | null): JobView => ({ ...blank, status: "running", progress });
 const view = (status: Exclude<JobView["status"], "completed">, progress: number | null = null): JobView => ({
   ...blank,
@@ -37,7 +44,7 @@ test("a restart that was not watched is noticed by the progress alone", () => {
 test("another job begins without a past", () => {
   const follow = followJob("Export");
   follow(running(60));
-  expect(follow({ ...running(1), jobId: "b" }).message).toBeNull();
+  expect(follow({ ...running(1), jobId: "0197a3c4-5e6f-7a8b-9c0d-1e2f3a4b5c6e" }).message).toBeNull();
 });
 
 test("screen readers hear each status and each quarter once", () => {
@@ -79,6 +86,6 @@ test("what can be done with a job follows from its status", () => {
     cancelled: "retry",
     not_found: "",
     refused: "",
-    starting: "cancel",
+    sending: "cancel",
   });
 });

@@ -59,7 +59,7 @@ export async function openPostgresData(url: string, { users }: DemoDataOptions):
       return rows[0]!.count;
     },
     async *userPages() {
-      for (let last = 0; ; ) {
+      for (let last = 0; ;) {
         const { rows } = await pool.query<User & { createdAt: Date }>({
           name: "demo_user_page",
           text: `SELECT id, name, email, city, country, plan, created_at AS "createdAt" FROM demo_users WHERE id > $1 ORDER BY id LIMIT ${PAGE_ROWS}`,
@@ -80,7 +80,11 @@ export async function openPostgresData(url: string, { users }: DemoDataOptions):
     },
     finishImport: (run, owner, rows, result) =>
       transaction(async (client) => {
-        await client.query("INSERT INTO demo_imports (job_id, owner, result) VALUES ($1, $2, $3)", [run.jobId, owner, result]);
+        await client.query("INSERT INTO demo_imports (job_id, owner, result) VALUES ($1, $2, $3)", [
+          run.jobId,
+          owner,
+          result,
+        ]);
         const { rowCount } = await client.query(
           `WITH staged AS (DELETE FROM demo_contacts_stage WHERE job_id = $2 AND run_id = $3 RETURNING email, name, company, city)
            INSERT INTO demo_contacts (owner, email, name, company, city)
@@ -89,10 +93,13 @@ export async function openPostgresData(url: string, { users }: DemoDataOptions):
            ON CONFLICT (owner, email) DO UPDATE SET name = excluded.name, company = excluded.company, city = excluded.city`,
           [owner, run.jobId, run.runId],
         );
-        if (rowCount !== rows) throw new Error(`The stage of job ${run.jobId} holds ${rowCount} rows instead of ${rows}`);
+        if (rowCount !== rows)
+          throw new Error(`The stage of job ${run.jobId} holds ${rowCount} rows instead of ${rows}`);
       }),
     async importResult(jobId) {
-      const { rows } = await pool.query<{ result: string }>("SELECT result FROM demo_imports WHERE job_id = $1", [jobId]);
+      const { rows } = await pool.query<{ result: string }>("SELECT result FROM demo_imports WHERE job_id = $1", [
+        jobId,
+      ]);
       return rows[0]?.result ?? null;
     },
     async clearStage(jobId, runId) {

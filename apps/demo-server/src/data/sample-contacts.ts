@@ -3,7 +3,16 @@ import { userOf } from "./people.ts";
 /** How many rows the sample file has; about 10 MB. */
 export const SAMPLE_ROWS = 140_000;
 
-const COMPANIES = ["Müller, Söhne & Co", "Acme", "Łódź Textil", "東京電子", 'The "Best" Bakery', "Orléans Vin", "Silva e Filhos", ""] as const;
+const COMPANIES = [
+  "Müller, Söhne & Co",
+  "Acme",
+  "Łódź Textil",
+  "東京電子",
+  'The "Best" Bakery',
+  "Orléans Vin",
+  "Silva e Filhos",
+  "",
+] as const;
 // Far from the ids of the demo's users, so that the sample holds other people.
 const FIRST_ID = 1_000_000;
 const BAD_EVERY = 97;

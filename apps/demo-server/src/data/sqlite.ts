@@ -130,7 +130,7 @@ export async function openSqliteData(file: string, { users }: DemoDataOptions): 
 /** Walks an index from one value to the next greater one, so that a stage of any size costs one look per value. */
 function each(nextAfter: (last: string) => unknown): string[] {
   const values: string[] = [];
-  for (let last = ""; ; ) {
+  for (let last = ""; ;) {
     const { next } = nextAfter(last) as { next: string | null };
     if (next === null) return values;
     values.push(next);

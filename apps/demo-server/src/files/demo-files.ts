@@ -33,7 +33,8 @@ export const FOLDERS = { uploads: "uploads", downloads: "downloads" } as const;
 
 /** Keeps files below `dataDir`; folders are made when they are needed. */
 export function demoFiles(dataDir: string): DemoFiles {
-  const uploadPath = (owner: string, uploadId: string): string => join(dataDir, FOLDERS.uploads, owner, `${uploadId}.csv`);
+  const uploadPath = (owner: string, uploadId: string): string =>
+    join(dataDir, FOLDERS.uploads, owner, `${uploadId}.csv`);
   const downloadPath = (jobId: string, name: string): string => join(dataDir, FOLDERS.downloads, jobId, name);
   return {
     async receive(owner, body, isTooLarge) {

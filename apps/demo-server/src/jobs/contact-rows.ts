@@ -82,7 +82,10 @@ async function* rawRows(file: ReadStream): AsyncGenerator<RawRow> {
     yield* file.pipe(parser) as AsyncIterable<RawRow>;
   } catch (error) {
     if (!(error instanceof CsvError)) throw error;
-    throw new PublicError(`The row that begins in line ${line} cannot be read: ${complaint(error)}. Nothing was imported.`, { cause: error });
+    throw new PublicError(
+      `The row that begins in line ${line} cannot be read: ${complaint(error)}. Nothing was imported.`,
+      { cause: error },
+    );
   } finally {
     file.destroy();
   }
@@ -111,5 +114,7 @@ function complaint(error: CsvError): string {
 function shown(row: string): string {
   // By code points, so that no character is cut in half.
   const characters = Array.from(row.trimEnd().slice(0, 2 * SHOWN_CHARACTERS));
-  return characters.length <= SHOWN_CHARACTERS ? characters.join("") : `${characters.slice(0, SHOWN_CHARACTERS - 1).join("")}…`;
+  return characters.length <= SHOWN_CHARACTERS
+    ? characters.join("")
+    : `${characters.slice(0, SHOWN_CHARACTERS - 1).join("")}…`;
 }

@@ -41,10 +41,13 @@ export const exportUsers: JobDefinition<z.input<typeof input>, z.output<typeof o
     let count = 0;
     try {
       await pipeline(
-        Readable.from(users(ctx, data, total, (written) => {
-          count = written;
-          if (written > breaksAt) throw new PublicError(`The connection to the file store broke after ${number.format(written)} users.`);
-        })),
+        Readable.from(
+          users(ctx, data, total, (written) => {
+            count = written;
+            if (written > breaksAt)
+              throw new PublicError(`The connection to the file store broke after ${number.format(written)} users.`);
+          }),
+        ),
         format === "csv" ? stringify({ header: true, columns: COLUMNS, record_delimiter: "windows" }) : jsonArray(),
         createWriteStream(file.path, { flush: true }),
         { signal: ctx.signal },
@@ -57,7 +60,12 @@ export const exportUsers: JobDefinition<z.input<typeof input>, z.output<typeof o
   },
 });
 
-async function* users(ctx: JobContext, data: DemoData, total: number, onPage: (written: number) => void): AsyncGenerator<User> {
+async function* users(
+  ctx: JobContext,
+  data: DemoData,
+  total: number,
+  onPage: (written: number) => void,
+): AsyncGenerator<User> {
   const wait = pacer(ctx);
   let written = 0;
   for await (const page of data.userPages()) {

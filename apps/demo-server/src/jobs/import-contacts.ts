@@ -51,7 +51,12 @@ export const importContacts: JobDefinition<z.input<typeof input>, ImportResult> 
     const rejected = rejectedRows(await ctx.demo.files.newDownload(ctx.jobId, REJECTED_FILE), SHOWN_ROWS);
     try {
       const imported = await stageFile(ctx, data, run, path, rejected);
-      const result = { imported, rejected: rejected.count, rejectedRows: [...rejected.first], rejectedUrl: null as string | null };
+      const result = {
+        imported,
+        rejected: rejected.count,
+        rejectedRows: [...rejected.first],
+        rejectedUrl: null as string | null,
+      };
       if (rejected.count > 0) {
         await rejected.publish();
         result.rejectedUrl = `/downloads/${ctx.jobId}/${REJECTED_FILE}`;
@@ -72,7 +77,13 @@ export const importContacts: JobDefinition<z.input<typeof input>, ImportResult> 
 });
 
 /** Answers how many rows it staged. Rejects once the job's signal has aborted. */
-async function stageFile(ctx: JobContext, data: DemoData, run: ImportRun, path: string, rejected: RejectedRows): Promise<number> {
+async function stageFile(
+  ctx: JobContext,
+  data: DemoData,
+  run: ImportRun,
+  path: string,
+  rejected: RejectedRows,
+): Promise<number> {
   // At most as much text as an upload may hold.
   const addresses = new Set<string>();
   const wait = pacer(ctx);
@@ -81,7 +92,10 @@ async function stageFile(ctx: JobContext, data: DemoData, run: ImportRun, path: 
     const contacts: Contact[] = [];
     const refused: RejectedRow[] = [];
     for (const { line, text, result } of rows) {
-      const reason = typeof result !== "string" && addresses.has(result.email) ? "An earlier row has the same e-mail address" : result;
+      const reason =
+        typeof result !== "string" && addresses.has(result.email)
+          ? "An earlier row has the same e-mail address"
+          : result;
       if (typeof reason === "string") {
         refused.push({ line, reason, text });
         continue;

@@ -43,7 +43,8 @@ export function rejectedRows(file: PartialFile, keep: number): RejectedRows {
       first.push(...rows.slice(0, keep - first.length));
       for (const row of rows) sheet.write(row);
       // One batch may lie in memory, never a second.
-      if (sheet.writableNeedDrain) await Promise.race([new Promise((resolve) => sheet.once("drain", resolve)), written]);
+      if (sheet.writableNeedDrain)
+        await Promise.race([new Promise((resolve) => sheet.once("drain", resolve)), written]);
     },
     async publish() {
       sheet.end();

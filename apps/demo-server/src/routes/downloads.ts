@@ -20,7 +20,10 @@ interface DownloadParams {
 }
 
 /** `GET /downloads/:jobId/:file` for the owner of that job, and `GET /samples/contacts.csv` for everybody. */
-export async function downloadRoutes(app: FastifyInstance, { forge, files }: { forge: Forge; files: DemoFiles }): Promise<void> {
+export async function downloadRoutes(
+  app: FastifyInstance,
+  { forge, files }: { forge: Forge; files: DemoFiles },
+): Promise<void> {
   app.get<{ Params: DownloadParams }>("/downloads/:jobId/:file", async (request, reply) => {
     const { jobId, file } = request.params;
     const type = Object.hasOwn(TYPES, file) ? TYPES[file]! : null;
@@ -30,7 +33,8 @@ export async function downloadRoutes(app: FastifyInstance, { forge, files }: { f
       return refuse(reply, "NOT_FOUND", "There is no such file for this browser.");
     }
     const handle = await open(files.downloadPath(jobId, file)).catch(() => null);
-    if (handle === null) return refuse(reply, "NOT_FOUND", "This file was kept for a day and is gone. Start the job again.");
+    if (handle === null)
+      return refuse(reply, "NOT_FOUND", "This file was kept for a day and is gone. Start the job again.");
     const { size } = await handle.stat();
     return reply
       .type(type)

@@ -22,7 +22,8 @@ export interface TestDatabase extends AsyncDisposable {
 
 export async function testDatabase(name: DatabaseName): Promise<TestDatabase> {
   const folder = await tempDir("forge-demo-");
-  const database = name === "SQLite" ? null : await createDatabase(inject("postgres")[name === "PostgreSQL 15" ? 15 : 18]);
+  const database =
+    name === "SQLite" ? null : await createDatabase(inject("postgres")[name === "PostgreSQL 15" ? 15 : 18]);
   const query = database === null ? sqliteQuery(join(folder.path, "demo.db")) : postgresQuery(database.url);
   return {
     dataDir: folder.path,

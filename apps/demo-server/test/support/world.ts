@@ -25,10 +25,7 @@ export interface WorldOptions {
 // Runs that fail here do so on purpose.
 const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-export async function startWorld(
-  name: DatabaseName,
-  { users = 2_500, paceMs = 0 }: WorldOptions = {},
-): Promise<World> {
+export async function startWorld(name: DatabaseName, { users = 2_500, paceMs = 0 }: WorldOptions = {}): Promise<World> {
   const database = await testDatabase(name);
   const server = await startDemoServer(await settingsFor(database, paceMs), { users, logger: silent });
   return {

@@ -1,0 +1,3 @@
+import { restartTest } from "./support/restart-test.ts";
+
+restartTest("SIGKILL");
