@@ -9,9 +9,10 @@ let template: Promise<Buffer> | undefined;
 
 /** Makes a SQLite file of its own for one case: a copy of one that was migrated once. */
 export async function openSqlite({ migrated }: { readonly migrated: boolean }): Promise<World> {
+  const copy = migrated ? await (template ??= migrate()) : null;
   const dir = await tempDir("forge-conformance-");
   const file = join(dir.path, "forge.db");
-  if (migrated) await writeFile(file, await (template ??= migrate()));
+  if (copy !== null) await writeFile(file, copy);
   const clock = { offsetMs: 0 };
   const [store, other] = [sqliteStore(file, { clock }), sqliteStore(file, { clock })];
   const handles: DatabaseSync[] = [];
@@ -36,9 +37,12 @@ export async function openSqlite({ migrated }: { readonly migrated: boolean }): 
       return { store: sqliteStore(join(folder, "forge.db")), names: folder, secrets: [] };
     },
     dispose: async () => {
-      for (const db of handles) db.close();
-      await Promise.all([store.close(), other.close()]);
-      await dir.remove();
+      try {
+        for (const db of handles) db.close();
+        await Promise.all([store.close(), other.close()]);
+      } finally {
+        await dir.remove();
+      }
     },
   };
 }
