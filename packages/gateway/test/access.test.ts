@@ -1,3 +1,4 @@
+import cookie from "@fastify/cookie";
 import { expect, test } from "vitest";
 import type { AccessQuestion } from "../src/index.ts";
 import { puppet } from "./support/puppet.ts";
@@ -148,6 +149,30 @@ test.for([undefined, {}, { id: "" }, { id: 7 }, { id: "a\0b" }, { id: "ana", exp
     expect(world.logs.some(({ err }) => err?.message.includes("authenticate"))).toBe(true);
   },
 );
+
+test("a principal may live in a cookie that the application's own hook sets", async () => {
+  const work = puppet();
+  await using world = await openWorld({
+    jobs: [work.job],
+    worker: false,
+    before: async (app) => {
+      await app.register(cookie);
+      app.addHook("onRequest", async (request, reply) => {
+        if (request.cookies["visitor"] === undefined)
+          void reply.setCookie("visitor", "v-1", { httpOnly: true, path: "/" });
+      });
+    },
+    gateway: { authenticate: ({ cookies }) => (cookies["visitor"] === undefined ? null : { id: cookies["visitor"] }) },
+  });
+  const first = await world.call("/health");
+  const [sent = ""] = first.headers.getSetCookie();
+  expect(sent).toMatch(/^visitor=v-1; Path=\/; HttpOnly/);
+  const headers = { cookie: "visitor=v-1" };
+  const { jobId } = (await world.call("/rpc/puppet", { body: { args: 1 }, headers })).data as { jobId: string };
+  const stream = await world.stream(`/events?v=1&job=${jobId}`, { headers });
+  expect(await stream.next("job")).toMatchObject({ jobId, status: "pending" });
+  expect((await world.call(`/jobs/${jobId}`)).status).toBe(404);
+});
 
 test("a session's secret is void for another principal", async () => {
   await using world = await openWorld({ gateway: { authenticate } });

@@ -52,6 +52,14 @@ test("a stream opens with who it is, and tells proxies to leave it alone", async
   expect(response.headers.get("x-accel-buffering")).toBe("no");
 });
 
+test("a stream that says nothing still gives signs of life", async () => {
+  await using world = await openWorld({ gateway: { heartbeat: "150ms" } });
+  const streams = await Promise.all([1, 2, 3].map(() => world.stream()));
+  for (const _ of [1, 2, 3]) {
+    for (const ping of await Promise.all(streams.map((stream) => stream.next("ping")))) expect(ping).toEqual({});
+  }
+});
+
 test("each stream is told another time to come back", async () => {
   await using world = await openWorld({ timings: { spreadMs: 5_000 } });
   const retries = await Promise.all([1, 2, 3, 4].map(() => firstBytes(world.url, /retry: (\d+)\nevent: connected\n/)));

@@ -4,7 +4,7 @@ import { type CallOptions, request } from "./call.ts";
 
 const PATIENCE_MS = 10_000;
 
-export interface Received<Name extends WireEventName = WireEventName> {
+interface Received<Name extends WireEventName = WireEventName> {
   readonly event: Name;
   readonly data: WireEvents[Name];
 }

@@ -11,7 +11,7 @@ import { DEFAULT_TIMINGS, type Timings } from "../../src/timings.ts";
 import { type Answer, call, type CallOptions } from "./call.ts";
 import { openStream, type Stream } from "./stream.ts";
 
-export interface LogLine {
+interface LogLine {
   readonly level: number;
   readonly msg: string;
   readonly err?: { readonly message: string };
