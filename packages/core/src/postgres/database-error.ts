@@ -1,3 +1,4 @@
+import type { ErrorCode } from "@forge-jobs/protocol";
 import { ForgeError } from "../errors.ts";
 
 /** What kind of trouble an error of the driver is; it decides who tries again, and what the caller is told. */
@@ -57,47 +58,36 @@ export function troubleOf(error: unknown): Trouble {
 /** When it makes sense to ask again after a database did not answer. */
 const RETRY_AFTER_MS = 1_000;
 
+type Sentence = (address: string, state: string) => string;
+
+const SENTENCES: Readonly<Record<Trouble, readonly [ErrorCode, Sentence]>> = {
+  lost: ["UNAVAILABLE", (address) => `PostgreSQL at ${address} does not answer; start it, or check the URL.`],
+  conflict: ["UNAVAILABLE", (address, state) => `Other transactions were in the way at ${address}${state}; try again.`],
+  exhausted: ["UNAVAILABLE", (address, state) => `PostgreSQL at ${address} cannot do this now${state}; see its log.`],
+  refused: ["UNAVAILABLE", (address, state) => `PostgreSQL at ${address} refuses this role or database${state}.`],
+  unmigrated: [
+    "CONFLICT",
+    (address, state) => `The tables at ${address} are not those of this release${state}; run migrate().`,
+  ],
+  data: [
+    "BAD_REQUEST",
+    (address, state) => `PostgreSQL at ${address} refuses the data${state}; see the cause for which.`,
+  ],
+  unexpected: [
+    "INTERNAL",
+    (address, state) => `Unexpected trouble with PostgreSQL at ${address}${state}; see the cause.`,
+  ],
+};
+
 /** The error that callers of a store see in place of the driver's, which becomes its cause. */
 export function storeError(error: unknown, address: string): ForgeError {
   if (error instanceof ForgeError) return error;
-  const trouble = troubleOf(error);
+  const [code, sentence] = SENTENCES[troubleOf(error)];
   const state = sqlState(error);
-  const code = state === null ? "" : ` (SQLSTATE ${state})`;
-  const waiting = { cause: error, retryAfterMs: RETRY_AFTER_MS };
-  switch (trouble) {
-    case "lost":
-      return new ForgeError(
-        "UNAVAILABLE",
-        `PostgreSQL at ${address} does not answer; start it, or check the URL.`,
-        waiting,
-      );
-    case "conflict":
-      return new ForgeError(
-        "UNAVAILABLE",
-        `Other transactions were in the way at ${address}${code}; try again.`,
-        waiting,
-      );
-    case "exhausted":
-      return new ForgeError("UNAVAILABLE", `PostgreSQL at ${address} cannot do this now${code}; see its log.`, waiting);
-    case "refused":
-      return new ForgeError("UNAVAILABLE", `PostgreSQL at ${address} refuses this role or database${code}.`, waiting);
-    case "unmigrated":
-      return new ForgeError(
-        "CONFLICT",
-        `The tables at ${address} are not those of this release${code}; run migrate().`,
-        {
-          cause: error,
-        },
-      );
-    case "data":
-      return new ForgeError("BAD_REQUEST", `PostgreSQL refuses the data${code}; look at the cause for which.`, {
-        cause: error,
-      });
-    case "unexpected":
-      return new ForgeError("INTERNAL", `Unexpected trouble with PostgreSQL at ${address}${code}; look at the cause.`, {
-        cause: error,
-      });
-  }
+  return new ForgeError(code, sentence(address, state === null ? "" : ` (SQLSTATE ${state})`), {
+    cause: error,
+    ...(code === "UNAVAILABLE" && { retryAfterMs: RETRY_AFTER_MS }),
+  });
 }
 
 /** By shape and not by class: a caller's client may come from another copy of `pg`. */

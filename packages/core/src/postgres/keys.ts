@@ -169,5 +169,5 @@ function nameOf({ scope, key }: { scope: string; key: string }): string {
 function distinctInOrder(wants: readonly Want[]): Want[] {
   const byName = new Map<string, Want>();
   for (const want of wants) if (!byName.has(nameOf(want))) byName.set(nameOf(want), want);
-  return [...byName].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, want]) => want);
+  return [...byName].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, want]) => want);
 }

@@ -1,3 +1,4 @@
+import { binaryArrays } from "./arrays.ts";
 import type { Channels } from "./channels.ts";
 import type { Moved } from "./hints.ts";
 import { encodeMoved, encodeQueue } from "./payloads.ts";
@@ -81,7 +82,10 @@ export class Outbox {
     const channels = [...queues.map(() => this.#channels.available), ...moved.map(() => this.#channels.updates)];
     if (channels.length === 0) return;
     try {
-      await this.#send(NOTIFY, [channels, [...queues.map(encodeQueue), ...moved]]);
+      await this.#send(NOTIFY, [
+        binaryArrays.text(channels),
+        binaryArrays.text([...queues.map(encodeQueue), ...moved]),
+      ]);
     } catch {
       // Hints may be lost: whoever is connected again looks at everything it watches.
     }

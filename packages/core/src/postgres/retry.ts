@@ -5,8 +5,13 @@ import type { Database, Tables } from "./database.ts";
 import type { HintSink } from "./hints.ts";
 import type { StoredKey } from "./job-rows.ts";
 import { KeyRing, type Want } from "./keys.ts";
-import type { Statement } from "./session.ts";
+import type { Session, Statement } from "./session.ts";
 import { movedOf, queuesOf, type QueuedRow } from "./written-row.ts";
+
+interface Retried {
+  readonly answers: ReadonlyMap<string, RetryResult>;
+  readonly moved: readonly QueuedRow[];
+}
 
 type LockedRow = [id: string, status: StoredJobStatus, keys: string | null];
 
@@ -17,26 +22,28 @@ export function createRetry(database: Database, hints: HintSink): JobVerbs["retr
   const { lock, find, move } = retryStatements(database.tables);
   const keyRing = new KeyRing(database);
 
+  async function retryIn(session: Session, ids: readonly string[]): Promise<Retried> {
+    const answers = new Map<string, RetryResult>();
+    const locked = await session.run<LockedRow>(lock, [binaryArrays.uuid(ids)]);
+    const ready = locked.filter(([, status]) => status !== "completed");
+    const wants = ready.map(([id, , keys]) => wantsOf(id, keys));
+    const hasKeys = wants.some((list) => list.length > 0);
+    const taken = hasKeys ? await keyRing.takeAgain(session, wants, binaryArrays) : wants.map(() => true);
+    ready.forEach(([id], n) => answers.set(id, taken[n] === true ? "retried" : "key_held"));
+
+    const free = ready.flatMap(([id], n) => (taken[n] === true ? [id] : []));
+    const values = [binaryArrays.uuid(free), database.offsetMs];
+    const moved = free.length === 0 ? [] : await session.run<QueuedRow>(move, values);
+    const rest = ids.filter((id) => !answers.has(id));
+    const found = rest.length === 0 ? [] : await session.run<[id: string]>(find, [binaryArrays.uuid(rest)]);
+    for (const [id] of found) answers.set(id, "not_settled");
+    return { answers, moved };
+  }
+
   return async ({ ids }) => {
     if (ids.length === 0) return [];
-    const { answers, moved } = await database.transaction(async (session) => {
-      const answers = new Map<string, RetryResult>();
-      const sorted = [...new Set(ids)].toSorted();
-      const locked = await session.run<LockedRow>(lock, [binaryArrays.uuid(sorted)]);
-      const ready = locked.filter(([, status]) => status !== "completed");
-      const wants = ready.map(([id, , keys]) => wantsOf(id, keys));
-      const hasKeys = wants.some((list) => list.length > 0);
-      const taken = hasKeys ? await keyRing.takeAgain(session, wants, binaryArrays) : wants.map(() => true);
-      ready.forEach(([id], n) => answers.set(id, taken[n] === true ? "retried" : "key_held"));
-
-      const free = ready.flatMap(([id], n) => (taken[n] === true ? [id] : []));
-      const values = [binaryArrays.uuid(free), database.offsetMs];
-      const moved = free.length === 0 ? [] : await session.run<QueuedRow>(move, values);
-      const rest = sorted.filter((id) => !answers.has(id));
-      const found = rest.length === 0 ? [] : await session.run<[id: string]>(find, [binaryArrays.uuid(rest)]);
-      for (const [id] of found) answers.set(id, "not_settled");
-      return { answers, moved };
-    });
+    const sorted = [...new Set(ids)].toSorted();
+    const { answers, moved } = await database.transaction((session) => retryIn(session, sorted));
     hints.available(queuesOf(moved));
     hints.moved(moved.map(movedOf));
     return ids.map((id) => answers.get(id) ?? "not_found");

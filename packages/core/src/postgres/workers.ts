@@ -1,4 +1,4 @@
-import type { WorkerVerbs } from "../store.ts";
+import type { WorkerRecord, WorkerVerbs } from "../store.ts";
 import type { Database } from "./database.ts";
 import type { HintSink } from "./hints.ts";
 import { createRescue } from "./rescue.ts";
@@ -64,9 +64,7 @@ export function createWorkers(database: Database, hints: HintSink): WorkerVerbs 
 
     async list() {
       const rows = await database.run<WorkerRow>(list, [database.offsetMs]);
-      return rows.map(([id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs]) => ({
-        ...{ id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs },
-      }));
+      return rows.map(workerRecord);
     },
 
     async retire({ workerId }) {
@@ -75,4 +73,9 @@ export function createWorkers(database: Database, hints: HintSink): WorkerVerbs 
 
     rescue: createRescue(database, hints),
   };
+}
+
+function workerRecord(row: WorkerRow): WorkerRecord {
+  const [id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs] = row;
+  return { id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs };
 }

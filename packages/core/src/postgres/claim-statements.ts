@@ -1,0 +1,167 @@
+import { lane } from "../lane.ts";
+import { binaryArrays } from "./arrays.ts";
+import type { Position, Range } from "./claim-positions.ts";
+import type { Tables } from "./database.ts";
+import type { Statement } from "./session.ts";
+
+/** A statement with its values. */
+export interface Bound {
+  readonly statement: Statement;
+  readonly values: readonly unknown[];
+}
+
+/** What every statement of a claim is told: where it looks, and the offset of the clock. */
+export interface ClaimScope {
+  readonly queue: string;
+  readonly ranges: readonly Range[];
+  readonly position: (range: Range) => Position;
+  readonly offsetMs: number;
+}
+
+/** What a claim writes into the rows that it takes, and how many those may be. */
+export interface ClaimTake {
+  readonly workerId: string;
+  readonly limit: number;
+}
+
+/** What a claim answers of each row; times are in microseconds since 1970. */
+export type ClaimedRow = [
+  id: string,
+  type: string,
+  priority: number,
+  input: string,
+  owner: string | null,
+  attempts: number,
+  maxAttempts: number,
+  claimNo: number,
+  deaths: number,
+  overrides: string | null,
+  revision: number,
+  dueUs: number,
+  nowUs: number,
+  progress: number | null,
+];
+
+/** More heads than that are not merged; the claim then takes from those that are due the longest. */
+const MERGED_RANGES = 64;
+const MS = "interval '1 millisecond'";
+const US = "interval '1 microsecond'";
+
+const nowOf = (offset: string): string => `(SELECT statement_timestamp() + ${offset}::float8 * ${MS})`;
+
+// Infinity cannot be multiplied, so the start is written as it is.
+const sinceOf = (dueUs: string): string =>
+  `CASE WHEN ${dueUs} = '-Infinity' THEN '-infinity' ELSE timestamptz 'epoch' + ${dueUs} * ${US} END`;
+
+/** The statements of one store's claims. */
+export class ClaimStatements {
+  readonly #tables: Tables;
+  readonly #urgent: Statement;
+  readonly #heads: Statement;
+  readonly #nextDue: Statement;
+
+  constructor(tables: Tables) {
+    this.#tables = tables;
+    const positioned = `(
+        SELECT range.*, ${sinceOf("due_us")} AS since
+        FROM unnest($1::int4[], $2::int2[], $3::text[], $4::float8[], $5::uuid[])
+          WITH ORDINALITY AS range (lane, priority, job_type, due_us, id, n)
+        OFFSET 0
+      ) AS range`;
+    // The lane is a hash: queue and type decide.
+    const rows = `${tables.live} AS j
+      WHERE j.lane = range.lane AND j.priority = range.priority AND j.ready_at IS NOT NULL
+        AND j.queue = $6 AND j.job_type = range.job_type AND (j.ready_at, j.id) >= (range.since, range.id)`;
+    const now = nowOf("$7");
+    // The nested loop asks a range for a row only while the limit is not reached, so what is locked is what is taken.
+    this.#urgent = {
+      text: this.#taking(
+        `SELECT ready.ctid FROM ${positioned}, LATERAL (
+          SELECT j.ctid FROM ${rows} AND j.ready_at <= ${now} ORDER BY j.ready_at, j.id LIMIT $9 FOR UPDATE SKIP LOCKED
+        ) AS ready LIMIT $9`,
+        { now, workerId: "$8" },
+      ),
+    };
+    this.#heads = {
+      text: `SELECT range.n FROM ${positioned}, LATERAL (
+          SELECT j.ready_at FROM ${rows} AND j.ready_at <= ${now} ORDER BY j.ready_at, j.id LIMIT 1
+        ) AS head ORDER BY head.ready_at LIMIT ${MERGED_RANGES}`,
+    };
+    this.#nextDue = {
+      text: `SELECT date_part('epoch', min(head.ready_at) - ${now}) * 1e3 FROM ${positioned}, LATERAL (
+          SELECT j.ready_at FROM ${rows} ORDER BY j.ready_at, j.id LIMIT 1
+        ) AS head`,
+    };
+  }
+
+  /** Takes from the first range that has due rows, then from the next. */
+  urgent(scope: ClaimScope, { workerId, limit }: ClaimTake): Bound {
+    return { statement: this.#urgent, values: [...rangeValues(scope), workerId, limit] };
+  }
+
+  /** Finds the numbers, from 1, of the ranges that have due rows, the longest due first. */
+  heads(scope: ClaimScope): Bound {
+    return { statement: this.#heads, values: rangeValues(scope) };
+  }
+
+  /** Finds the milliseconds until the next row becomes due. */
+  nextDue(scope: ClaimScope): Bound {
+    return { statement: this.#nextDue, values: rangeValues(scope) };
+  }
+
+  /**
+   * Takes the rows that are due the longest in all of the ranges. Only ranges that are written out one by one can be merged
+   * by an index scan each, reading no more rows than are taken; hence the text of its own, for the few that have due rows.
+   * Without a LIMIT of its own a range would be read to its end, and all of it sorted.
+   */
+  oldest({ queue, ranges, position, offsetMs }: ClaimScope, { workerId, limit }: ClaimTake): Bound {
+    const now = nowOf("$2");
+    const values: unknown[] = [queue, offsetMs, workerId, limit];
+    const branches = ranges.map((range) => {
+      const { dueUs, id } = position(range);
+      const [type, since, from] = [range.type, dueUs, id].map((value) => `$${values.push(value)}`);
+      return `(SELECT ctid, ready_at, id FROM ${this.#tables.live}
+        WHERE lane = ${lane(queue, range.type)} AND priority = ${range.priority} AND queue = $1 AND job_type = ${type}
+          AND (ready_at, id) >= (${sinceOf(`${since}::float8`)}, ${from}::uuid) AND ready_at <= ${now}
+        ORDER BY ready_at, id LIMIT $4)`;
+    });
+    const merged = `SELECT ctid FROM (${branches.join(" UNION ALL ")}) AS due ORDER BY ready_at, id LIMIT $4`;
+    const picked = `SELECT ctid FROM ${this.#tables.live}
+      WHERE ctid = ANY (ARRAY(${merged})) AND ready_at IS NOT NULL FOR UPDATE SKIP LOCKED`;
+    return { statement: { text: this.#taking(picked, { now, workerId: "$3" }) }, values };
+  }
+
+  /**
+   * The rows are updated by their place: with a join by id, PostgreSQL may choose to read the whole table for a large claim.
+   *
+   * A claim that is under way when its worker is retired either shows its rows to the rescue, which waits for the lock on
+   * the worker, or sees that it came too late. Heartbeats do not wait: they change no key column. The lock is a write, and
+   * a write waits for the disk, so CASE takes it only once there are rows.
+   */
+  #taking(picked: string, { now, workerId }: { now: string; workerId: string }): string {
+    const { live, workers } = this.#tables;
+    return `WITH picked AS MATERIALIZED (SELECT ARRAY(${picked}) AS places),
+        alive AS MATERIALIZED (SELECT FROM ${workers} WHERE id = ${workerId} AND retired_at IS NULL FOR KEY SHARE)
+      UPDATE ${live} SET
+        status = 'claimed', ready_at = NULL, worker_id = ${workerId}, claimed_at = ${now},
+        attempts = attempts + 1, claim_no = claim_no + 1, revision = revision + 1
+      WHERE ctid = ANY (CASE
+        WHEN (SELECT places <> '{}' FROM picked) AND EXISTS (SELECT FROM alive) THEN (SELECT places FROM picked)
+      END)
+      RETURNING id, job_type, priority, input, owner, attempts, max_attempts, claim_no, deaths, overrides, revision,
+        date_part('epoch', scheduled_at) * 1e6, date_part('epoch', claimed_at) * 1e6, progress`;
+  }
+}
+
+function rangeValues({ queue, ranges, position, offsetMs }: ClaimScope): unknown[] {
+  const positions = ranges.map(position);
+  return [
+    binaryArrays.int4(ranges.map(({ type }) => lane(queue, type))),
+    binaryArrays.int2(ranges.map(({ priority }) => priority)),
+    binaryArrays.text(ranges.map(({ type }) => type)),
+    binaryArrays.float8(positions.map(({ dueUs }) => dueUs)),
+    binaryArrays.uuid(positions.map(({ id }) => id)),
+    queue,
+    offsetMs,
+  ];
+}
