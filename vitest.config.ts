@@ -42,6 +42,8 @@ export default defineConfig({
   test: {
     testTimeout: 20_000,
     hookTimeout: 60_000,
+    // Its own default of 1 s is short for a machine that runs all projects at once.
+    expect: { poll: { timeout: 10_000 } },
     projects: [
       node("protocol", { include: tests("packages/protocol/test") }),
       node("core", { include: tests("packages/core/test"), postgres: true }),

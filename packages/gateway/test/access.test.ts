@@ -208,7 +208,7 @@ test("rights are checked again at every subscribe", async () => {
 
 test("a stream ends when its principal's time is up, and says so", async () => {
   await using world = await openWorld({
-    gateway: { authenticate: () => ({ id: "ana", expiresAt: new Date(Date.now() + 300) }), heartbeat: "150ms" },
+    gateway: { authenticate: () => ({ id: "ana", expiresAt: new Date(Date.now() + 1_500) }), heartbeat: "150ms" },
   });
   const stream = await world.stream();
   const { reason, retryMs } = await stream.next("goaway");

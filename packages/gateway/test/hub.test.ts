@@ -163,7 +163,7 @@ test("a change that the backstop meets before its hint is not counted", async ()
   await stream.next("job", ({ status }) => status === "completed");
   for (const hint of late) hint();
   const before = reads.count;
-  await expect.poll(() => reads.count, { timeout: 5_000 }).toBeGreaterThan(before + 2);
+  await expect.poll(() => reads.count).toBeGreaterThan(before + 2);
   expect(world.app.forgeGateway.stats().backstopFinds).toBe(0);
 });
 

@@ -60,8 +60,8 @@ test("a stream that is refused for what it would watch leaves nothing behind", a
 test("subscribe requests are limited by the second, and a pause saves some up", async () => {
   await using world = await openWorld({ gateway: { authenticate, limits: { subscribesPerSecond: { principal: 2 } } } });
   const poll = (user: string) => world.call("/poll", { body: { watch: [] }, ...as(user) });
-  for (let n = 0; n < 8; n++) expect((await poll("ana")).status).toBe(200);
-  const answers = await Promise.all([1, 2].map(() => poll("ana")));
+  const answers = await Promise.all(Array.from({ length: 60 }, () => poll("ana")));
+  expect(answers.filter(({ status }) => status === 200).length).toBeGreaterThanOrEqual(8);
   expectLimited(
     answers.find(({ status }) => status === 429)!,
     /This user sends more than 2 subscribe requests a second/,

@@ -63,7 +63,7 @@ test("a reader that takes nothing for too long is cut, and reads the truth when 
   const reader = await stalledReader(world, work, JOBS);
   await reader.fill();
   await expect
-    .poll(() => world.app.forgeGateway.stats(), { timeout: 5_000 })
+    .poll(() => world.app.forgeGateway.stats())
     .toMatchObject({ sessions: 0, watchedJobs: 0, waitingStates: 0 });
   reader.socket.destroy();
   const jobId = reader.jobIds[0] ?? "";

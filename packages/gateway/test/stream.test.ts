@@ -200,7 +200,7 @@ test("an id that appears but belongs to somebody else stays unknown", async () =
 });
 
 test("an unknown id is let go after a while", async () => {
-  await using world = await openWorld({ timings: { unknownMs: 100 } });
+  await using world = await openWorld({ timings: { unknownMs: 1_000 } });
   const stream = await world.stream(`/events?v=1&job=${randomUUID()}`);
   await stream.next("job", ({ status }) => status === "not_found");
   expect(world.app.forgeGateway.stats().watchedJobs).toBe(1);
