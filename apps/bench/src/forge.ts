@@ -35,7 +35,10 @@ export function forgeOnSqlite(): Contender {
     name: "forge (SQLite)",
     open: async () => {
       const dir = await mkdtemp(join(tmpdir(), "forge-bench-"));
-      return session(() => sqliteStore(join(dir, "forge.db")), () => rm(dir, { recursive: true, force: true }));
+      return session(
+        () => sqliteStore(join(dir, "forge.db")),
+        () => rm(dir, { recursive: true, force: true }),
+      );
     },
   };
 }
@@ -54,7 +57,10 @@ async function session(openStore: () => Store, dispose: () => Promise<void>): Pr
   return {
     dispatch: async (jobs, batch) => {
       for (let from = 0; from < jobs; from += batch) {
-        await dispatcher.dispatchMany(noop, Array.from({ length: batch }, (_, n) => ({ n: from + n })));
+        await dispatcher.dispatchMany(
+          noop,
+          Array.from({ length: batch }, (_, n) => ({ n: from + n })),
+        );
       }
     },
     drain: async (jobs, concurrency) => {

@@ -20,12 +20,19 @@ export function graphileWorker(serverUrl: string): Contender {
       const utils = await makeWorkerUtils({ pgPool: pool, logger: silent });
       await utils.migrate();
       let onStart = (): void => {};
-      const base: RunnerOptions = { pgPool: pool, logger: silent, noHandleSignals: true, taskList: { noop: async () => onStart() } };
+      const base: RunnerOptions = {
+        pgPool: pool,
+        logger: silent,
+        noHandleSignals: true,
+        taskList: { noop: async () => onStart() },
+      };
       const runners: { stop(): Promise<void> }[] = [];
       return {
         dispatch: async (jobs, batch) => {
           for (let from = 0; from < jobs; from += batch) {
-            await utils.addJobs(Array.from({ length: batch }, (_, n) => ({ identifier: "noop", payload: { n: from + n } })));
+            await utils.addJobs(
+              Array.from({ length: batch }, (_, n) => ({ identifier: "noop", payload: { n: from + n } })),
+            );
           }
         },
         drain: async (jobs, concurrency) => {

@@ -33,7 +33,9 @@ try {
       }
     }
   }
-  console.log(`Node ${process.version}, PostgreSQL 18, ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, ${rounds} rounds\n`);
+  console.log(
+    `Node ${process.version}, PostgreSQL 18, ${cpus().length} × ${cpus()[0]?.model ?? "unknown"}, ${rounds} rounds\n`,
+  );
   console.log(report(measures, results));
 } finally {
   await server.stop();

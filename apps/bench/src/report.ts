@@ -27,7 +27,8 @@ export function report(measures: readonly Measure[], results: Results): string {
   const lines = ["| measure | contender | median | lowest to highest |", "|---|---|---:|---:|"];
   for (const { key, title, unit } of measures) {
     for (const [name, rounds] of results.get(key) ?? []) {
-      const shown = (value: number): string => (unit === "ms" ? value.toFixed(2) : Math.round(value).toLocaleString("en"));
+      const shown = (value: number): string =>
+        unit === "ms" ? value.toFixed(2) : Math.round(value).toLocaleString("en");
       const spread = `${shown(Math.min(...rounds))} to ${shown(Math.max(...rounds))}`;
       lines.push(`| ${title} | ${name} | ${shown(median(rounds))} ${unit} | ${spread} |`);
     }

@@ -6,7 +6,6 @@ import type { Logger } from "./logger.ts";
  * What `createForge({ context })` adds to every handler's `ctx`. Empty here; an application declares its own:
  * `declare module "@forge-jobs/core" { interface ForgeContext { db: Database } }`.
  */
-// oxlint-disable-next-line typescript/no-empty-object-type -- filled by declaration merging
 export interface ForgeContext {}
 
 /** What a job's handler gets beside its input. */
@@ -27,11 +26,15 @@ export interface JobContext extends ForgeContext {
    * cut on a code point, and left as it was where absent. Returns at once and never throws; of several calls in quick
    * succession the last one is written.
    */
-  progress(percent: number | null, message?: string): void;
+  readonly progress: (percent: number | null, message?: string) => void;
   /** Restarts the timeout's clock. Rejects with the `JobAborted` once `signal` has aborted. */
-  heartbeat(): Promise<void>;
+  readonly heartbeat: () => Promise<void>;
   /** Whether somebody asked for this job to be cancelled. */
-  isCancelRequested(): boolean;
+  readonly isCancelRequested: () => boolean;
   /** Dispatches another job; see `Forge.dispatch`. */
-  dispatch<Input>(job: JobDefinition<Input, unknown>, input: NoInfer<Input>, options?: DispatchOptions): Promise<string>;
+  readonly dispatch: <Input>(
+    job: JobDefinition<Input>,
+    input: NoInfer<Input>,
+    options?: DispatchOptions,
+  ) => Promise<string>;
 }

@@ -1,7 +1,7 @@
 import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { JobContext } from "./context.ts";
 import { type Duration, durationMs } from "./duration.ts";
-import { ForgeError } from "./errors.ts";
+import { ForgeError, shown } from "./errors.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { DEFAULT_RETRY, type RetryOptions, type RetryPolicy, retryPolicy } from "./retry-policy.ts";
 import { PRIORITIES, type KeyHold, type Priority } from "./store.ts";
@@ -45,7 +45,10 @@ export interface JobDefinition<Input = unknown, Output = unknown> {
   readonly priority: Priority;
   readonly timeoutMs: number;
   readonly retry: RetryPolicy;
-  readonly idempotency: { readonly key: ((input: unknown, about: { owner: string | null }) => string) | null; readonly hold: KeyHold } | null;
+  readonly idempotency: {
+    readonly key: ((input: unknown, about: { owner: string | null }) => string) | null;
+    readonly hold: KeyHold;
+  } | null;
   readonly public: boolean | "watch";
   readonly publicError: ((error: unknown) => string) | null;
   readonly run: (ctx: JobContext, input: unknown) => unknown;
@@ -54,7 +57,16 @@ export interface JobDefinition<Input = unknown, Output = unknown> {
 }
 
 const OPTION_NAMES: readonly (keyof JobOptions<unknown, unknown, unknown, unknown>)[] = [
-  "input", "output", "queue", "priority", "timeout", "retry", "idempotent", "public", "publicError", "run",
+  "input",
+  "output",
+  "queue",
+  "priority",
+  "timeout",
+  "retry",
+  "idempotent",
+  "public",
+  "publicError",
+  "run",
 ];
 const NAME = /^[A-Za-z][A-Za-z0-9_.:-]{0,99}$/;
 const DEFAULT_TIMEOUT_MS = 60 * 60_000;
@@ -64,7 +76,7 @@ export function checkName(what: string, name: string): string {
   if (typeof name !== "string" || !NAME.test(name)) {
     throw new ForgeError(
       "BAD_REQUEST",
-      `${what} must begin with a letter and hold at most 100 letters, digits and _ . : -; got ${JSON.stringify(name)}.`,
+      `${what} must begin with a letter and hold at most 100 letters, digits and _ . : -; got ${shown(name)}.`,
     );
   }
   return name;
@@ -73,7 +85,7 @@ export function checkName(what: string, name: string): string {
 /** Checks a priority. Throws `BAD_REQUEST`. */
 export function checkPriority(priority: Priority): Priority {
   if (!PRIORITIES.includes(priority)) {
-    throw new ForgeError("BAD_REQUEST", `priority must be one of ${PRIORITIES.join(", ")}; got ${JSON.stringify(priority)}.`);
+    throw new ForgeError("BAD_REQUEST", `priority must be one of ${PRIORITIES.join(", ")}; got ${shown(priority)}.`);
   }
   return priority;
 }
@@ -93,7 +105,7 @@ export function defineJob<In = unknown, Parsed = In, Ret = unknown, Out = Ret>(
     throw new ForgeError("BAD_REQUEST", `defineJob(${JSON.stringify(name)}) needs a function \`run(ctx, input)\`.`);
   }
   if (![undefined, true, "watch"].includes(options.public)) {
-    throw new ForgeError("BAD_REQUEST", `public of ${name} must be true or "watch"; got ${JSON.stringify(options.public)}.`);
+    throw new ForgeError("BAD_REQUEST", `public of ${name} must be true or "watch"; got ${shown(options.public)}.`);
   }
   return {
     name,
@@ -106,19 +118,25 @@ export function defineJob<In = unknown, Parsed = In, Ret = unknown, Out = Ret>(
     idempotency: idempotencyOf(name, options.idempotent),
     public: options.public ?? false,
     publicError: options.publicError ?? null,
-    run: options.run as (ctx: JobContext, input: unknown) => unknown,
+    run: (ctx, input) => options.run(ctx, input as Parsed),
   };
 }
 
 function schemaOf(name: string, what: string, schema: StandardSchemaV1 | undefined): StandardSchemaV1 | null {
   if (schema === undefined) return null;
   if (typeof schema?.["~standard"]?.validate !== "function") {
-    throw new ForgeError("BAD_REQUEST", `${what} of ${name} must be a Standard Schema, such as one made by Zod, Valibot or ArkType.`);
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `${what} of ${name} must be a Standard Schema, such as one made by Zod, Valibot or ArkType.`,
+    );
   }
   return schema;
 }
 
-function idempotencyOf<In>(name: string, option: true | IdempotencyOptions<In> | undefined): JobDefinition["idempotency"] {
+function idempotencyOf<In>(
+  name: string,
+  option: true | IdempotencyOptions<In> | undefined,
+): JobDefinition["idempotency"] {
   if (option === undefined) return null;
   const whileUnfinished: KeyHold = { kind: "job", afterCompletionMs: 0 };
   if (option === true) return { key: null, hold: whileUnfinished };

@@ -2,7 +2,7 @@ import canonicalize from "canonicalize";
 import { createHash } from "node:crypto";
 import { checkName, checkPriority, type JobDefinition } from "./define.ts";
 import { type Duration, durationMs } from "./duration.ts";
-import { ForgeError } from "./errors.ts";
+import { ForgeError, shown } from "./errors.ts";
 import { newId } from "./id.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry-policy.ts";
@@ -41,14 +41,25 @@ export interface JobOverrides {
 }
 
 const OPTION_NAMES: readonly (keyof DispatchOptions)[] = [
-  "tx", "runAt", "delay", "priority", "queue", "timeout", "retry", "idempotencyKey", "owner",
+  "tx",
+  "runAt",
+  "delay",
+  "priority",
+  "queue",
+  "timeout",
+  "retry",
+  "idempotencyKey",
+  "owner",
 ];
 const REQUEST_HOLD_MS = 24 * 60 * 60_000;
 const LONGEST_KEY = 1_000;
 const LATEST_MS = Date.UTC(10_000, 0);
 
 /** All of a new job but what its input decides: the options of one dispatch, checked once for all its inputs. */
-export type JobTemplate = Omit<NewJob, "id" | "input" | "keys"> & { readonly idempotencyKey: string | null };
+export interface JobTemplate {
+  readonly row: Omit<NewJob, "id" | "input" | "keys">;
+  readonly idempotencyKey: string | null;
+}
 
 /** Lays a dispatch's options over the definition. Throws `BAD_REQUEST`. */
 export function jobTemplate(job: JobDefinition, options: DispatchOptions): JobTemplate {
@@ -59,13 +70,15 @@ export function jobTemplate(job: JobDefinition, options: DispatchOptions): JobTe
     ...(retry !== null && { retry }),
   };
   return {
-    type: job.name,
-    queue: options.queue === undefined ? job.queue : checkName("queue", options.queue),
-    priority: options.priority === undefined ? job.priority : checkPriority(options.priority),
-    owner: options.owner === undefined ? null : checkText("owner", options.owner),
-    maxAttempts: (retry ?? job.retry).maxAttempts,
-    due: dueOf(options),
-    overrides: Object.keys(overrides).length === 0 ? null : JSON.stringify(overrides),
+    row: {
+      type: job.name,
+      queue: options.queue === undefined ? job.queue : checkName("queue", options.queue),
+      priority: options.priority === undefined ? job.priority : checkPriority(options.priority),
+      owner: options.owner === undefined ? null : checkText("owner", options.owner),
+      maxAttempts: (retry ?? job.retry).maxAttempts,
+      due: dueOf(options),
+      overrides: Object.keys(overrides).length === 0 ? null : JSON.stringify(overrides),
+    },
     idempotencyKey: options.idempotencyKey === undefined ? null : checkText("idempotencyKey", options.idempotencyKey),
   };
 }
@@ -92,17 +105,22 @@ export async function newJob(
       });
     }
   }
-  const { idempotencyKey, ...row } = template;
-  return { ...row, id: newId(), input: json, keys: keysOf(job, template, input, json, requestId) };
+  return { ...template.row, id: newId(), input: json, keys: keysOf(job, template, input, json, requestId) };
 }
 
-function keysOf(job: JobDefinition, template: JobTemplate, input: unknown, json: string, requestId: string | undefined): KeyClaim[] {
+function keysOf(
+  job: JobDefinition,
+  template: JobTemplate,
+  input: unknown,
+  json: string,
+  requestId: string | undefined,
+): KeyClaim[] {
   const keys: KeyClaim[] = [];
-  const scope = JSON.stringify([job.name, template.owner]);
+  const scope = JSON.stringify([job.name, template.row.owner]);
   if (requestId !== undefined) {
     keys.push({ scope: `request:${scope}`, key: requestId, hold: { kind: "window", ms: REQUEST_HOLD_MS } });
   }
-  const key = template.idempotencyKey ?? definedKey(job, template.owner, input, json);
+  const key = template.idempotencyKey ?? definedKey(job, template.row.owner, input, json);
   if (key !== null) {
     keys.push({ scope: `job:${scope}`, key, hold: job.idempotency?.hold ?? { kind: "job", afterCompletionMs: 0 } });
   }
@@ -112,7 +130,9 @@ function keysOf(job: JobDefinition, template: JobTemplate, input: unknown, json:
 function definedKey(job: JobDefinition, owner: string | null, input: unknown, json: string): string | null {
   if (job.idempotency === null) return null;
   if (job.idempotency.key === null) {
-    return createHash("sha256").update(canonicalize(JSON.parse(json)) ?? "null").digest("base64url");
+    return createHash("sha256")
+      .update(canonicalize(JSON.parse(json)) ?? "null")
+      .digest("base64url");
   }
   let key: string;
   try {
@@ -130,7 +150,7 @@ function dueOf(options: DispatchOptions): NewJob["due"] {
   if (options.runAt !== undefined) {
     const atMs = options.runAt instanceof Date ? options.runAt.getTime() : Number.NaN;
     if (!(atMs >= 0 && atMs < LATEST_MS)) {
-      throw new ForgeError("BAD_REQUEST", `runAt must be a valid Date from 1970 to 9999; got ${String(options.runAt)}.`);
+      throw new ForgeError("BAD_REQUEST", `runAt must be a valid Date from 1970 to 9999; got ${shown(options.runAt)}.`);
     }
     return { atMs };
   }
@@ -138,10 +158,16 @@ function dueOf(options: DispatchOptions): NewJob["due"] {
 }
 
 function checkText(what: string, text: string): string {
-  if (typeof text !== "string" || text === "" || text.length > LONGEST_KEY || text.includes("\0") || !text.isWellFormed()) {
+  if (
+    typeof text !== "string" ||
+    text === "" ||
+    text.length > LONGEST_KEY ||
+    text.includes("\0") ||
+    !text.isWellFormed()
+  ) {
     throw new ForgeError(
       "BAD_REQUEST",
-      `${what} must be text of 1 to ${LONGEST_KEY} characters without NUL; got ${String(JSON.stringify(text)).slice(0, 80)}.`,
+      `${what} must be text of 1 to ${LONGEST_KEY} characters without NUL; got ${shown(text)}.`,
     );
   }
   return text;

@@ -1,4 +1,4 @@
-import { ForgeError } from "./errors.ts";
+import { ForgeError, shown } from "./errors.ts";
 
 const UNIT_MS = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const;
 
@@ -18,7 +18,7 @@ export function durationMs(duration: Duration, what: string): number {
   if (!(ms <= LONGEST_MS)) {
     throw new ForgeError(
       "BAD_REQUEST",
-      `${what} must be a duration such as "500ms", "30s", "5m", "12h" or "7d", at most 100 years; got ${JSON.stringify(duration) ?? String(duration)}.`,
+      `${what} must be a duration such as "500ms", "30s", "5m", "12h" or "7d", at most 100 years; got ${shown(duration)}.`,
       { details: { [what]: duration } },
     );
   }

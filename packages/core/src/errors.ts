@@ -28,3 +28,16 @@ export class ForgeError extends Error {
     this.retryAfterMs = options.retryAfterMs;
   }
 }
+
+const LONGEST_SHOWN = 100;
+
+/** An offending value as it stands in an error's sentence: JSON where it has some, cut short. Never throws. */
+export function shown(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    text = `a value of type ${typeof value}`;
+  }
+  return text.length > LONGEST_SHOWN ? `${text.slice(0, LONGEST_SHOWN)}…` : text;
+}

@@ -118,14 +118,14 @@ export interface Forge {
    * It runs at least once; with `tx` it exists exactly if that transaction commits. Throws `INVALID_ARGS` for an input that
    * the schema refuses or JSON cannot hold, `TOO_LARGE` over 1 MiB, `NOT_FOUND` for a job that is not registered here.
    */
-  dispatch<Input>(job: JobDefinition<Input, unknown>, input: NoInfer<Input>, options?: DispatchOptions): Promise<string>;
+  dispatch<Input>(job: JobDefinition<Input>, input: NoInfer<Input>, options?: DispatchOptions): Promise<string>;
   /**
    * Inserts many jobs, all or none, in one statement per batch of 1,000, and answers their ids in order.
    *
    * All or none holds per batch of 1,000, and for the whole within `tx`. Errors as `dispatch`; the sentence names the index.
    */
   dispatchMany<Input>(
-    job: JobDefinition<Input, unknown>,
+    job: JobDefinition<Input>,
     inputs: readonly NoInfer<Input>[],
     options?: DispatchOptions,
   ): Promise<string[]>;

@@ -1,7 +1,7 @@
 import { checkName, type JobDefinition } from "./define.ts";
 import { type DispatchOptions, type DispatchReceipt, jobTemplate, newJob } from "./dispatch.ts";
 import { durationMs } from "./duration.ts";
-import { ForgeError } from "./errors.ts";
+import { ForgeError, shown } from "./errors.ts";
 import type { Forge, ForgeOptions, WorkerOptions } from "./forge-types.ts";
 import { createJobs } from "./jobs.ts";
 import { consoleLogger, type Logger } from "./logger.ts";
@@ -17,7 +17,17 @@ const INSERT_BATCH = 1_000;
 const SLOTS = 10;
 const SWEEP_MS = 60_000;
 const OWN_CONTEXT_NAMES = [
-  "jobId", "attempt", "maxAttempts", "isRetry", "isLastAttempt", "log", "signal", "progress", "heartbeat", "isCancelRequested", "dispatch",
+  "jobId",
+  "attempt",
+  "maxAttempts",
+  "isRetry",
+  "isLastAttempt",
+  "log",
+  "signal",
+  "progress",
+  "heartbeat",
+  "isCancelRequested",
+  "dispatch",
 ];
 
 /**
@@ -33,14 +43,30 @@ export function createForge(options: ForgeOptions): Forge {
   const context = contextOf(options.context ?? {});
   const work = options.worker === false ? null : workOf(options.worker ?? {}, definitions);
 
-  const insert = async (job: JobDefinition, inputs: readonly unknown[], dispatch: DispatchOptions, requestId?: string): Promise<DispatchReceipt[]> => {
+  const insert = async (
+    job: JobDefinition,
+    inputs: readonly unknown[],
+    dispatch: DispatchOptions,
+    requestId?: string,
+  ): Promise<DispatchReceipt[]> => {
     if (definitions.get(job?.name) !== job) {
-      throw new ForgeError("NOT_FOUND", `The job ${JSON.stringify(job?.name)} is not registered here; pass it in createForge({ jobs }).`);
+      throw new ForgeError(
+        "NOT_FOUND",
+        `The job ${shown(job?.name)} is not registered here; pass it in createForge({ jobs }).`,
+      );
     }
     const template = jobTemplate(job, dispatch);
     const rows: NewJob[] = [];
     for (const [index, input] of inputs.entries()) {
-      rows.push(await newJob(job, template, input, inputs.length === 1 ? "The input" : `The input at index ${index}`, requestId));
+      rows.push(
+        await newJob(
+          job,
+          template,
+          input,
+          inputs.length === 1 ? "The input" : `The input at index ${index}`,
+          requestId,
+        ),
+      );
     }
     const [only] = rows;
     if (rows.length === 1 && only !== undefined && dispatch.tx === undefined && startsAtOnce(only)) {
@@ -93,7 +119,7 @@ export function createForge(options: ForgeOptions): Forge {
     },
     dispatchNamed: async (name, input, { owner, requestId }) => {
       const job = definitions.get(name);
-      if (job === undefined) throw new ForgeError("NOT_FOUND", `There is no job ${JSON.stringify(name)}.`);
+      if (job === undefined) throw new ForgeError("NOT_FOUND", `There is no job ${shown(name)}.`);
       const [receipt] = await insert(job, [input], owner === null ? {} : { owner }, requestId);
       return receipt as DispatchReceipt;
     },
@@ -113,8 +139,10 @@ function startsAtOnce({ due, keys }: NewJob): boolean {
 function definitionsOf(jobs: readonly JobDefinition[]): Map<string, JobDefinition> {
   const definitions = new Map<string, JobDefinition>();
   for (const job of jobs) {
-    if (typeof job?.run !== "function") throw new ForgeError("BAD_REQUEST", "createForge({ jobs }) takes what defineJob made.");
-    if (definitions.has(job.name)) throw new ForgeError("BAD_REQUEST", `Two jobs are named ${job.name}; names must differ.`);
+    if (typeof job?.run !== "function")
+      throw new ForgeError("BAD_REQUEST", "createForge({ jobs }) takes what defineJob made.");
+    if (definitions.has(job.name))
+      throw new ForgeError("BAD_REQUEST", `Two jobs are named ${job.name}; names must differ.`);
     definitions.set(job.name, job);
   }
   return definitions;
@@ -123,22 +151,32 @@ function definitionsOf(jobs: readonly JobDefinition[]): Map<string, JobDefinitio
 function contextOf(context: object): object {
   const taken = OWN_CONTEXT_NAMES.find((name) => Object.hasOwn(context, name));
   if (taken !== undefined) {
-    throw new ForgeError("BAD_REQUEST", `createForge({ context }) cannot name ${taken}: every handler's ctx has its own. Rename it.`);
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `createForge({ context }) cannot name ${taken}: every handler's ctx has its own. Rename it.`,
+    );
   }
   return context;
 }
 
-function workOf(options: WorkerOptions, definitions: ReadonlyMap<string, JobDefinition>): { queues: Record<string, number>; leaseMs: number } {
+function workOf(
+  options: WorkerOptions,
+  definitions: ReadonlyMap<string, JobDefinition>,
+): { queues: Record<string, number>; leaseMs: number } {
   refuseUnknownOptions("worker", options, ["queues", "lease"]);
   const named = ["default", ...[...definitions.values()].map((job) => job.queue)];
   const queues = options.queues ?? Object.fromEntries(named.map((queue) => [queue, SLOTS]));
   for (const [queue, slots] of Object.entries(queues)) {
     checkName("A queue's name", queue);
     if (!Number.isInteger(slots) || slots < 1 || slots > 10_000) {
-      throw new ForgeError("BAD_REQUEST", `worker.queues.${queue} must be a whole number from 1 to 10,000; got ${String(slots)}.`);
+      throw new ForgeError(
+        "BAD_REQUEST",
+        `worker.queues.${queue} must be a whole number from 1 to 10,000; got ${shown(slots)}.`,
+      );
     }
   }
   const leaseMs = durationMs(options.lease ?? "30s", "worker.lease");
-  if (leaseMs < 500) throw new ForgeError("BAD_REQUEST", `worker.lease must be at least "500ms"; got ${JSON.stringify(options.lease)}.`);
+  if (leaseMs < 500)
+    throw new ForgeError("BAD_REQUEST", `worker.lease must be at least "500ms"; got ${shown(options.lease)}.`);
   return { queues, leaseMs };
 }

@@ -1,6 +1,6 @@
 import { isSettledJobStatus, JOB_STATUSES, LIMITS } from "@forge-jobs/protocol";
 import { setTimeout as sleep } from "node:timers/promises";
-import { ForgeError } from "./errors.ts";
+import { ForgeError, shown } from "./errors.ts";
 import type { Job, JobListOptions, Jobs } from "./forge-types.ts";
 import { checkId } from "./id.ts";
 import { jobOf } from "./job-record.ts";
@@ -73,24 +73,35 @@ export function createJobs(store: Store, onCancelled: (id: string) => void): Job
       const [result] = await store.jobs.retry({ ids: [jobId] });
       if (result === "not_found") throw unknown(jobId);
       if (result === "not_settled") {
-        throw new ForgeError("CONFLICT", `Job ${jobId} is under way or completed; only failed, dead and cancelled jobs can be retried.`);
+        throw new ForgeError(
+          "CONFLICT",
+          `Job ${jobId} is under way or completed; only failed, dead and cancelled jobs can be retried.`,
+        );
       }
       if (result === "key_held") {
-        throw new ForgeError("KEY_HELD", `Job ${jobId} cannot be retried: another job holds its idempotency key by now. Watch that one, or cancel it first.`);
+        throw new ForgeError(
+          "KEY_HELD",
+          `Job ${jobId} cannot be retried: another job holds its idempotency key by now. Watch that one, or cancel it first.`,
+        );
       }
     },
     states: (ids) => store.jobs.states({ ids: ids.map((id) => checkId(id, "A job's id")) }),
   };
 }
 
-function listQuery(options: JobListOptions): { limit: number } & Omit<JobListOptions, "limit" | "cursor"> & { before?: string } {
+function listQuery(
+  options: JobListOptions,
+): { limit: number } & Omit<JobListOptions, "limit" | "cursor"> & { before?: string } {
   refuseUnknownOptions("jobs.list", options, ["status", "type", "queue", "owner", "cursor", "limit"]);
   const { cursor, limit = USUALLY_LISTED, ...filters } = options;
   if (!Number.isInteger(limit) || limit < 1 || limit > MOST_LISTED) {
-    throw new ForgeError("BAD_REQUEST", `limit must be a whole number from 1 to ${MOST_LISTED}; got ${String(limit)}.`);
+    throw new ForgeError("BAD_REQUEST", `limit must be a whole number from 1 to ${MOST_LISTED}; got ${shown(limit)}.`);
   }
   if (filters.status !== undefined && !JOB_STATUSES.includes(filters.status)) {
-    throw new ForgeError("BAD_REQUEST", `status must be one of ${JOB_STATUSES.join(", ")}; got ${JSON.stringify(filters.status)}.`);
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `status must be one of ${JOB_STATUSES.join(", ")}; got ${shown(filters.status)}.`,
+    );
   }
   return { ...filters, limit, ...(cursor !== undefined && { before: checkId(cursor, "cursor") }) };
 }

@@ -4,7 +4,8 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1;
 export function longTimer(fire: () => void, ms: number): () => void {
   let timer: NodeJS.Timeout;
   const arm = (left: number): void => {
-    timer = left > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS, left - LONGEST_TIMER_MS) : setTimeout(fire, left);
+    timer =
+      left > LONGEST_TIMER_MS ? setTimeout(arm, LONGEST_TIMER_MS, left - LONGEST_TIMER_MS) : setTimeout(fire, left);
   };
   arm(ms);
   return () => clearTimeout(timer);

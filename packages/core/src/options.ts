@@ -1,4 +1,4 @@
-import { ForgeError } from "./errors.ts";
+import { ForgeError, shown } from "./errors.ts";
 
 /**
  * Refuses option names that this version does not have, so that a misspelt or future option is never silently ignored.
@@ -7,15 +7,13 @@ import { ForgeError } from "./errors.ts";
  */
 export function refuseUnknownOptions(what: string, options: object, known: readonly string[]): void {
   if (typeof options !== "object" || options === null) {
-    throw new ForgeError("BAD_REQUEST", `${what} must be an object; got ${String(options)}.`);
+    throw new ForgeError("BAD_REQUEST", `${what} must be an object; got ${shown(options)}.`);
   }
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
-      throw new ForgeError(
-        "BAD_REQUEST",
-        `${what} has no option ${JSON.stringify(name)}; it takes ${known.join(", ")}.`,
-        { details: { option: name } },
-      );
+      throw new ForgeError("BAD_REQUEST", `${what} has no option ${shown(name)}; it takes ${known.join(", ")}.`, {
+        details: { option: name },
+      });
     }
   }
 }

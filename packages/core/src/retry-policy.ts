@@ -1,5 +1,5 @@
 import { type Duration, durationMs } from "./duration.ts";
-import { ForgeError } from "./errors.ts";
+import { ForgeError, shown } from "./errors.ts";
 import { refuseUnknownOptions } from "./options.ts";
 
 /** How often a job runs before it fails, and how long it waits between runs. */
@@ -31,13 +31,14 @@ export function retryPolicy(options: RetryOptions, base: RetryPolicy): RetryPoli
   if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > LARGEST_ATTEMPTS) {
     throw new ForgeError(
       "BAD_REQUEST",
-      `retry.maxAttempts must be a whole number from 1 to ${LARGEST_ATTEMPTS}; got ${String(maxAttempts)}.`,
+      `retry.maxAttempts must be a whole number from 1 to ${LARGEST_ATTEMPTS}; got ${shown(maxAttempts)}.`,
     );
   }
   return {
     maxAttempts,
     baseDelayMs: options.baseDelay === undefined ? base.baseDelayMs : durationMs(options.baseDelay, "retry.baseDelay"),
-    maxBackoffMs: options.maxBackoff === undefined ? base.maxBackoffMs : durationMs(options.maxBackoff, "retry.maxBackoff"),
+    maxBackoffMs:
+      options.maxBackoff === undefined ? base.maxBackoffMs : durationMs(options.maxBackoff, "retry.maxBackoff"),
   };
 }
 

@@ -19,7 +19,11 @@ export async function parseWith(schema: StandardSchemaV1, value: unknown): Promi
     if (result.issues === undefined) return { value: result.value };
     return { issues: result.issues.slice(0, MOST_ISSUES).map(plainIssue) };
   } catch (cause) {
-    return { issues: [{ path: "", message: `the schema itself threw: ${cause instanceof Error ? cause.message : String(cause)}` }] };
+    return {
+      issues: [
+        { path: "", message: `the schema itself threw: ${cause instanceof Error ? cause.message : String(cause)}` },
+      ],
+    };
   }
 }
 

@@ -52,7 +52,8 @@ export function safeText(text: string): string {
 }
 
 /** `safeText` cut to at most `bytes` of UTF-8, on a code point. */
-export function clipText(text: string, bytes: number): string {
+export function clipText(value: unknown, bytes: number): string {
+  const text = String(value);
   const safe = safeText(text.length > bytes ? text.slice(0, bytes) : text);
   if (byteLength(safe) <= bytes) return safe;
   const { read } = utf8.encodeInto(safe, new Uint8Array(bytes));
@@ -116,5 +117,9 @@ function pathOfUnserialisable(value: unknown, at: string, above: object[]): { at
 }
 
 function step(parent: object, at: string, key: string): string {
-  return Array.isArray(parent) ? `${at}[${key}]` : /^[A-Za-z_$][\w$]*$/.test(key) ? `${at}.${key}` : `${at}[${JSON.stringify(key)}]`;
+  return Array.isArray(parent)
+    ? `${at}[${key}]`
+    : /^[A-Za-z_$][\w$]*$/.test(key)
+      ? `${at}.${key}`
+      : `${at}[${JSON.stringify(key)}]`;
 }

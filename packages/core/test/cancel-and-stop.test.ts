@@ -34,7 +34,11 @@ test("a running job is told through its signal, and ends as cancelled", async ()
   const id = await world.forge.dispatch(job, {});
   await started;
   await world.forge.jobs.cancel(id);
-  expect(await world.forge.jobs.wait(id)).toMatchObject({ status: "cancelled", publicError: "cancelled by user", attempts: 1 });
+  expect(await world.forge.jobs.wait(id)).toMatchObject({
+    status: "cancelled",
+    publicError: "cancelled by user",
+    attempts: 1,
+  });
   expect(reasons).toEqual(["CANCELLED"]);
 });
 
@@ -88,7 +92,9 @@ test("cancelling a settled job changes nothing; an unknown or malformed id is re
   const settled = await world.forge.jobs.wait(id);
   await world.forge.jobs.cancel(id);
   expect(await world.forge.jobs.get(id)).toEqual(settled);
-  await expect(world.forge.jobs.cancel("019a0000-0000-7000-8000-000000000000")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect(world.forge.jobs.cancel("019a0000-0000-7000-8000-000000000000")).rejects.toMatchObject({
+    code: "NOT_FOUND",
+  });
   await expect(world.forge.jobs.cancel("nonsense")).rejects.toMatchObject({ code: "BAD_REQUEST" });
 });
 
@@ -106,7 +112,13 @@ test("a failed job is retried with a new budget while attempts keep counting; on
   expect(await world.forge.jobs.wait(id)).toMatchObject({ status: "failed", attempts: 2 });
   fail = false;
   await world.forge.jobs.retry(id);
-  expect(await world.forge.jobs.wait(id)).toMatchObject({ status: "completed", attempts: 3, maxAttempts: 4, error: null, output: "today" });
+  expect(await world.forge.jobs.wait(id)).toMatchObject({
+    status: "completed",
+    attempts: 3,
+    maxAttempts: 4,
+    error: null,
+    output: "today",
+  });
   await expect(world.forge.jobs.retry(id)).rejects.toMatchObject({ code: "CONFLICT" });
 });
 
@@ -149,5 +161,7 @@ test("wait ends with the signal's reason, and refuses an unknown job", async () 
   const waiting = world.forge.jobs.wait(id, { signal: abort.signal });
   abort.abort(new Error("enough"));
   await expect(waiting).rejects.toThrow("enough");
-  await expect(world.forge.jobs.wait("019a0000-0000-7000-8000-000000000000")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  await expect(world.forge.jobs.wait("019a0000-0000-7000-8000-000000000000")).rejects.toMatchObject({
+    code: "NOT_FOUND",
+  });
 });

@@ -26,7 +26,13 @@ function flusherOver(update: Update) {
 }
 
 const said = (id: string, part: Partial<RunUpdate>): RunUpdate => ({
-  id, claimNo: 1, started: false, progress: undefined, message: undefined, outcome: null, ...part,
+  id,
+  claimNo: 1,
+  started: false,
+  progress: undefined,
+  message: undefined,
+  outcome: null,
+  ...part,
 });
 const applied: Update = async (updates) => updates.map(({ id }) => ({ id, result: "applied", cancelRequested: false }));
 
@@ -73,7 +79,9 @@ test("while the database is away, updates are kept, merge with what comes later,
   flusher.push(said("a", { started: true, progress: 5 }), source);
   flusher.push(said("a", { outcome: { kind: "completed", output: null } }), source);
   await flusher.settled();
-  expect(batches.at(-1)).toEqual([said("a", { started: true, progress: 5, outcome: { kind: "completed", output: null } })]);
+  expect(batches.at(-1)).toEqual([
+    said("a", { started: true, progress: 5, outcome: { kind: "completed", output: null } }),
+  ]);
   expect(results).toHaveLength(1);
 });
 
@@ -84,7 +92,14 @@ test("a batch refused for its data is halved until the culprit fails alone", asy
   });
   for (const id of ["a", "b", "bad", "c", "d", "e", "f"]) flusher.push(said(id, { progress: 1 }), source);
   await flusher.settled();
-  expect(results.filter(({ result }) => result === "applied").map(({ id }) => id)).toEqual(["a", "b", "c", "d", "e", "f"]);
+  expect(results.filter(({ result }) => result === "applied").map(({ id }) => id)).toEqual([
+    "a",
+    "b",
+    "c",
+    "d",
+    "e",
+    "f",
+  ]);
   expect(results.find(({ id }) => id === "bad")).toMatchObject({ result: "stale" });
   expect(logs.some(({ level }) => level === "error")).toBe(true);
 });
@@ -106,7 +121,8 @@ test("a thousand outcomes without an answer close the window, and answers open i
     await answer.opened;
     return applied(updates);
   });
-  for (let n = 0; n < 999; n++) flusher.push(said(`job-${n}`, { outcome: { kind: "completed", output: null } }), source);
+  for (let n = 0; n < 999; n++)
+    flusher.push(said(`job-${n}`, { outcome: { kind: "completed", output: null } }), source);
   expect(flusher.hasRoom).toBe(true);
   flusher.push(said("last", { outcome: { kind: "completed", output: null } }), source);
   expect(flusher.hasRoom).toBe(false);

@@ -14,7 +14,13 @@ test("a job runs with the parsed input, and its output is what the schema made o
   await using world = await openWorld({ jobs: [double] });
   const id = await world.forge.dispatch(double, { n: "21" });
   const job = await world.forge.jobs.wait(id);
-  expect(job).toMatchObject({ status: "completed", input: { n: "21" }, output: { twice: "46" }, attempts: 1, error: null });
+  expect(job).toMatchObject({
+    status: "completed",
+    input: { n: "21" },
+    output: { twice: "46" },
+    attempts: 1,
+    error: null,
+  });
   expect(job.completedAt).toBeInstanceOf(Date);
 });
 
@@ -24,7 +30,15 @@ test("a handler's ctx says which job and run it is, and holds what createForge w
     retry: { maxAttempts: 2, ...soon },
     run: (ctx) => {
       const { jobId, attempt, maxAttempts, isRetry, isLastAttempt, isCancelRequested } = ctx;
-      seen.push({ jobId, attempt, maxAttempts, isRetry, isLastAttempt, cancel: isCancelRequested(), db: (ctx as { db?: unknown }).db });
+      seen.push({
+        jobId,
+        attempt,
+        maxAttempts,
+        isRetry,
+        isLastAttempt,
+        cancel: isCancelRequested(),
+        db: (ctx as { db?: unknown }).db,
+      });
       if (attempt === 1) throw new Error("once");
     },
   });
@@ -103,7 +117,20 @@ test("Snooze puts a job off without using up an attempt", async () => {
 });
 
 test("anything may be thrown, also undefined, a proxy that throws and a rejected promise's null", async () => {
-  const trap = new Proxy({}, { get: () => { throw new Error("trap"); }, getPrototypeOf: () => { throw new Error("trap"); }, ownKeys: () => { throw new Error("trap"); } });
+  const trap = new Proxy(
+    {},
+    {
+      get: () => {
+        throw new Error("trap");
+      },
+      getPrototypeOf: () => {
+        throw new Error("trap");
+      },
+      ownKeys: () => {
+        throw new Error("trap");
+      },
+    },
+  );
   const values = [undefined, null, 7, trap];
   const thrower = defineJob("thrower", {
     input: z.number(),
@@ -111,14 +138,23 @@ test("anything may be thrown, also undefined, a proxy that throws and a rejected
     run: (_ctx, index) => Promise.reject(values[index]),
   });
   await using world = await openWorld({ jobs: [thrower] });
-  const ids = await world.forge.dispatchMany(thrower, values.map((_, index) => index));
+  const ids = await world.forge.dispatchMany(
+    thrower,
+    values.map((_, index) => index),
+  );
   for (const id of ids) expect((await world.forge.jobs.wait(id)).status).toBe("failed");
 });
 
 test("an output that its schema, JSON or the size limit refuses fails its job alone, without retry", async () => {
   const circle: { self?: unknown } = {};
   circle.self = circle;
-  const outputs: Record<string, unknown> = { circle, bigint: 1n, huge: "x".repeat(1024 * 1024), wrong: { n: "text" }, fine: { n: 1 } };
+  const outputs: Record<string, unknown> = {
+    circle,
+    bigint: 1n,
+    huge: "x".repeat(1024 * 1024),
+    wrong: { n: "text" },
+    fine: { n: 1 },
+  };
   const give = defineJob("give", {
     input: z.string(),
     output: z.unknown().refine((value) => typeof (value as { n?: unknown })?.n !== "string", "n must be a number"),
@@ -144,7 +180,11 @@ test("NUL and half surrogate pairs in an output and a message are made safe, wit
   });
   await using world = await openWorld({ jobs: [messy] });
   const job = await world.forge.jobs.wait(await world.forge.dispatch(messy, {}));
-  expect(job).toMatchObject({ status: "completed", message: "a\uFFFDb\uFFFDc", output: { text: "x\uFFFDy\uFFFD", "k\uFFFD": 1 } });
+  expect(job).toMatchObject({
+    status: "completed",
+    message: "a\uFFFDb\uFFFDc",
+    output: { text: "x\uFFFDy\uFFFD", "k\uFFFD": 1 },
+  });
   expect(world.logs.map(({ message }) => message).join()).toContain("replaced");
 });
 
@@ -212,7 +252,10 @@ test("a handler that returns within the grace after its timeout still completes 
     run: (ctx) => new Promise((resolve) => ctx.signal.addEventListener("abort", () => resolve("late but done"))),
   });
   await using world = await openWorld({ jobs: [late] });
-  expect(await world.forge.jobs.wait(await world.forge.dispatch(late, {}))).toMatchObject({ status: "completed", output: "late but done" });
+  expect(await world.forge.jobs.wait(await world.forge.dispatch(late, {}))).toMatchObject({
+    status: "completed",
+    output: "late but done",
+  });
 });
 
 test("a handler that ignores its signal is given up on after 5 s, and its slot is free for the next job", async () => {

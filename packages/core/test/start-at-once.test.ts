@@ -38,7 +38,9 @@ test("a job with a key, a delay or no slot takes the ordinary way", async () => 
   const keyed = defineJob("keyed", { idempotent: true, run: () => {} });
   await using world = await openWorld({ jobs: [busy, keyed], worker: { queues: { default: 1 } } });
   const first = await world.forge.dispatch(busy, {});
-  await until(async () => (await world.forge.jobs.get(first))?.status === "running", { what: "the only slot to be taken" });
+  await until(async () => (await world.forge.jobs.get(first))?.status === "running", {
+    what: "the only slot to be taken",
+  });
   const second = await world.forge.dispatch(keyed, {});
   const third = await world.forge.dispatch(keyed, { n: 3 }, { delay: "1h" });
   expect((await world.forge.jobs.get(second))?.status).toBe("pending");

@@ -7,13 +7,15 @@ export type { JobHandle } from "./use-job-store.ts";
 export type { StartJobHandle } from "./use-start-job.ts";
 
 // What pages need of the client besides
-export { configureForge, createForgeClient, JobFailed, resetForge } from "@forge-jobs/client";
+export { configureForge, createForgeClient, isSettledJobStatus, JobFailed, resetForge } from "@forge-jobs/client";
 export type {
   ConnectionStatus,
+  ErrorCode,
   ForgeClient,
   ForgeClientOptions,
   JobFailedCode,
   JobState,
+  JobStateUnion,
   JobStatus,
   JobStoreOptions,
   JobView,

@@ -16,8 +16,8 @@ const never = (): (() => void) => () => {};
 
 /** Watches a store for as long as the component is mounted. */
 export function useJobStore<Output>(store: JobStore<Output> | null): JobHandle<Output> {
-  const look = store === null ? nothing : store.get;
-  const job = useSyncExternalStore<JobView<Output> | null>(store === null ? never : store.subscribe, look, look);
+  const look = store?.get ?? nothing;
+  const job = useSyncExternalStore<JobView<Output> | null>(store?.subscribe ?? never, look, look);
   const cancel = useCallback(async () => store?.cancel(), [store]);
   const retry = useCallback(async () => store?.retry(), [store]);
   return { job, cancel, retry };

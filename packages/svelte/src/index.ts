@@ -1,16 +1,18 @@
 // Stores
-export { createJobStore, jobStore } from "./stores.ts";
+export { createForgeClient, createJobStore, jobStore } from "./forge-client.ts";
+export type { ForgeClient } from "./forge-client.ts";
 export type { JobStore } from "./rune-store.ts";
 
 // What pages need of the client besides
-export { configureForge, createForgeClient, JobFailed, resetForge } from "@forge-jobs/client";
+export { configureForge, isSettledJobStatus, JobFailed, resetForge } from "@forge-jobs/client";
 export type {
   ConnectionStatus,
   CreateJobStoreOptions,
-  ForgeClient,
+  ErrorCode,
   ForgeClientOptions,
   JobFailedCode,
   JobState,
+  JobStateUnion,
   JobStatus,
   JobStoreOptions,
   JobView,

@@ -3,7 +3,7 @@ import { createSubscriber } from "svelte/reactivity";
 
 /** The client's job store, which is a Svelte store (`$job.status`), with `current` for runes (`job.current.status`). */
 export interface JobStore<Output = unknown> extends ClientJobStore<Output> {
-  /** The view now. Read in an effect, a template or `$derived`, it is watched for as long as that lives. */
+  /** The view now. Read in an effect, a template or a derived, it is watched for as long as that lives. */
   readonly current: JobView<Output>;
 }
 
@@ -21,7 +21,14 @@ export class RuneStore<Output> implements JobStore<Output> {
     ({ subscribe: this.subscribe, get: this.get, unsubscribe: this.unsubscribe } = store);
     ({ cancel: this.cancel, retry: this.retry } = store);
     this.#store = store;
-    this.#track = createSubscriber((update) => store.subscribe(update));
+    this.#track = createSubscriber((update) => {
+      let isFirst = true;
+      return store.subscribe(() => {
+        // The first call comes while the view is being read, where runes may not change.
+        if (!isFirst) update();
+        isFirst = false;
+      });
+    });
   }
 
   get current(): JobView<Output> {

@@ -4,7 +4,13 @@ import type { Logger } from "../logger.ts";
  * Runs `task` at once and then with `intervalMs` ± 10 % between the end of one run and the start of the next. A run that
  * throws is logged. The answer stops it and resolves once no run is under way.
  */
-export function periodic(name: string, intervalMs: number, task: () => Promise<void>, log: Logger, random: () => number): () => Promise<void> {
+export function periodic(
+  name: string,
+  intervalMs: number,
+  task: () => Promise<void>,
+  log: Logger,
+  random: () => number,
+): () => Promise<void> {
   let stopped = false;
   let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> = Promise.resolve();

@@ -43,7 +43,8 @@ export class CancelWatch {
     const ids = [...this.#asked];
     this.#asked.clear();
     try {
-      for (const { id, status } of await this.#jobs.states({ ids })) if (status === "cancel_requested") this.#onCancel(id);
+      for (const { id, status } of await this.#jobs.states({ ids }))
+        if (status === "cancel_requested") this.#onCancel(id);
     } catch {
       // The next beat reads the flags again.
     }

@@ -104,7 +104,8 @@ export class ClaimLoop {
       this.#running++;
       this.#host.start(job);
     }
-    if (this.#claiming === null && !this.#asleep && !this.#stopped && this.#failures === 0 && this.#room() > 0) this.#claim();
+    if (this.#claiming === null && !this.#asleep && !this.#stopped && this.#failures === 0 && this.#room() > 0)
+      this.#claim();
   }
 
   /** Takes a job out of the buffer: it was cancelled or is no longer this process's. */

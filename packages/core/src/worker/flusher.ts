@@ -101,7 +101,8 @@ export class Flusher {
         failures = 0;
         if (held === batch.length) await sleep(HELD_PAUSE_MS);
       } catch (cause) {
-        if (failures++ === 0) this.#log.warn("The database does not take what running jobs report; trying on", { cause });
+        if (failures++ === 0)
+          this.#log.warn("The database does not take what running jobs report; trying on", { cause });
         if (this.#abandoned) break;
         this.#putBack(batch);
         await sleep(Math.min(50 * 2 ** failures, LONGEST_PAUSE_MS) * (0.5 + this.#random()));
@@ -155,7 +156,10 @@ export class Flusher {
       return (await this.#send(batch.slice(0, middle))) + (await this.#send(batch.slice(middle)));
     }
     for (const entry of batch) {
-      this.#log.error("The database refuses what a job reports", { jobId: entry.update.id, cause: error.cause ?? error });
+      this.#log.error("The database refuses what a job reports", {
+        jobId: entry.update.id,
+        cause: error.cause ?? error,
+      });
       const mended = entry.source.onRefused(entry.update);
       if (mended === null) {
         this.#acknowledge(entry, { id: entry.update.id, result: "stale", cancelRequested: false });
@@ -198,10 +202,21 @@ function merged(before: Entry, after: Entry): Entry {
     outcome: after.update.outcome ?? before.update.outcome,
   };
   // The bytes of an outcome are counted once, when it is pushed, and must come off unchanged.
-  return { update, source: after.source, bytes: after.update.outcome === null ? before.bytes + after.bytes : after.bytes };
+  return {
+    update,
+    source: after.source,
+    bytes: after.update.outcome === null ? before.bytes + after.bytes : after.bytes,
+  };
 }
 
 function bytesOf({ message, outcome }: RunUpdate): number {
-  const text = outcome === null ? 0 : outcome.kind === "completed" ? (outcome.output?.length ?? 0) : "error" in outcome ? outcome.error.length : 0;
+  const text =
+    outcome === null
+      ? 0
+      : outcome.kind === "completed"
+        ? (outcome.output?.length ?? 0)
+        : "error" in outcome
+          ? outcome.error.length
+          : 0;
   return 200 + (message?.length ?? 0) + text;
 }

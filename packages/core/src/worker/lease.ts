@@ -81,7 +81,9 @@ export class Lease {
     this.#beat = setTimeout(() => {
       const late = this.#host.now() - planned;
       if (late > this.intervalMs) {
-        this.#host.log.warn("The event loop was blocked, or the machine slept, for longer than a third of the lease", { lateMs: Math.round(late) });
+        this.#host.log.warn("The event loop was blocked, or the machine slept, for longer than a third of the lease", {
+          lateMs: Math.round(late),
+        });
       }
       this.#beating = this.#tryRenew().finally(() => this.#schedule());
     }, this.intervalMs);
@@ -110,7 +112,9 @@ export class Lease {
       this.#host.onRows(rows, heldBefore);
       return;
     }
-    this.#host.log.warn("This worker was taken for dead, and its jobs were given to others", { workerId: this.#workerId });
+    this.#host.log.warn("This worker was taken for dead, and its jobs were given to others", {
+      workerId: this.#workerId,
+    });
     this.#lose();
     this.#workerId = newId();
     this.#registered = false;

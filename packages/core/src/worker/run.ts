@@ -124,9 +124,16 @@ export class Run implements UpdateSource {
   }
 
   onRefused(update: RunUpdate): RunUpdate | null {
-    if (update.outcome === null) return update.progress === undefined && update.message === undefined ? null : { ...update, progress: undefined, message: undefined };
+    if (update.outcome === null)
+      return update.progress === undefined && update.message === undefined
+        ? null
+        : { ...update, progress: undefined, message: undefined };
     if (update.outcome.kind === "completed") {
-      return { ...update, message: undefined, outcome: this.#failure(new Hopeless("OUTPUT_INVALID: the database refuses the output.")) };
+      return {
+        ...update,
+        message: undefined,
+        outcome: this.#failure(new Hopeless("OUTPUT_INVALID: the database refuses the output.")),
+      };
     }
     if (!("error" in update.outcome) || update.outcome.error === "") return null;
     return { ...update, message: undefined, outcome: { ...update.outcome, error: "" } };
@@ -150,8 +157,10 @@ export class Run implements UpdateSource {
   }
 
   #context(): JobContext {
-    const run = this;
     const { job } = this;
+    const signal = (): AbortSignal => this.#signal();
+    const logLine = (): Logger =>
+      childLogger(this.#host.log, { jobId: job.id, jobType: job.type, attempt: job.attempt });
     let log: Logger | null = null;
     const own: Omit<JobContext, keyof ForgeContext> = {
       jobId: job.id,
@@ -161,10 +170,10 @@ export class Run implements UpdateSource {
       isLastAttempt: job.attempt >= job.maxAttempts,
       // Made when first asked for: most handlers of small jobs use neither.
       get log(): Logger {
-        return (log ??= childLogger(run.#host.log, { jobId: job.id, jobType: job.type, attempt: job.attempt }));
+        return (log ??= logLine());
       },
       get signal(): AbortSignal {
-        return run.#signal();
+        return signal();
       },
       progress: (percent, message) => this.#progress(percent, message),
       heartbeat: async () => {
@@ -187,19 +196,32 @@ export class Run implements UpdateSource {
 
   #progress(percent: number | null, message: string | undefined): void {
     if (this.#settled) return;
-    if (percent !== null && !Number.isFinite(percent)) {
-      this.#host.log.warn("progress() takes a number from 0 to 100, or null; the call was ignored", { jobId: this.job.id, percent });
-      return;
+    try {
+      if (percent !== null && !Number.isFinite(percent))
+        throw new TypeError("percent is neither a finite number nor null");
+      this.#say({
+        progress: percent === null ? null : Math.min(Math.max(percent, 0), 100),
+        ...(message !== undefined && { message: clipText(message, LIMITS.messageBytes) }),
+      });
+    } catch (cause) {
+      this.#host.log.warn("A call of progress() was ignored; it takes 0 to 100 or null, and text", {
+        jobId: this.job.id,
+        cause,
+      });
     }
-    this.#say({
-      progress: percent === null ? null : Math.min(Math.max(percent, 0), 100),
-      ...(message !== undefined && { message: clipText(String(message), LIMITS.messageBytes) }),
-    });
   }
 
   #say(part: Partial<RunUpdate>): void {
     this.#host.push(
-      { id: this.job.id, claimNo: this.job.claimNo, started: false, progress: undefined, message: undefined, outcome: null, ...part },
+      {
+        id: this.job.id,
+        claimNo: this.job.claimNo,
+        started: false,
+        progress: undefined,
+        message: undefined,
+        outcome: null,
+        ...part,
+      },
       this,
     );
   }
@@ -215,10 +237,15 @@ export class Run implements UpdateSource {
   #completed(output: unknown): Outcome {
     try {
       const { json, mended } = serialiseOutput(output, `The output of ${this.job.type}`);
-      if (mended) this.#host.log.warn("The output held NUL or half surrogate pairs; they were replaced", { jobId: this.job.id });
+      if (mended)
+        this.#host.log.warn("The output held NUL or half surrogate pairs; they were replaced", { jobId: this.job.id });
       return { kind: "completed", output: json };
     } catch (cause) {
-      return this.#failed(new Hopeless(`OUTPUT_INVALID: ${cause instanceof ForgeError ? cause.message : "it cannot be serialised."}`, { cause }));
+      return this.#failed(
+        new Hopeless(`OUTPUT_INVALID: ${cause instanceof ForgeError ? cause.message : "it cannot be serialised."}`, {
+          cause,
+        }),
+      );
     }
   }
 
@@ -233,7 +260,13 @@ export class Run implements UpdateSource {
   #failure(thrown: unknown): Outcome {
     const error = runError(this.definition, this.job.id, thrown);
     const left = this.job.maxAttempts - this.job.attempt;
-    this.#host.log.warn("A run failed", { jobId: this.job.id, jobType: this.job.type, attempt: this.job.attempt, runsLeft: Math.max(left, 0), error: error.error });
+    this.#host.log.warn("A run failed", {
+      jobId: this.job.id,
+      jobType: this.job.type,
+      attempt: this.job.attempt,
+      runsLeft: Math.max(left, 0),
+      error: error.error,
+    });
     if (left <= 0 || thrown instanceof Hopeless || this.#cancelRequested) return { kind: "failed", ...error };
     const policy = this.#overrides.retry ?? this.definition.retry;
     const failures = Math.max(1, policy.maxAttempts - left);

@@ -73,7 +73,11 @@ export class Worker {
     this.#deps = deps;
     const { log, random, store } = deps;
     this.#flusher = new Flusher({ jobs: store.jobs, log, random, onRoom: () => this.#pumpAll() });
-    this.#cancelWatch = new CancelWatch(store.jobs, () => this.#runningIds(), (id) => this.cancelled(id));
+    this.#cancelWatch = new CancelWatch(
+      store.jobs,
+      () => this.#runningIds(),
+      (id) => this.cancelled(id),
+    );
     this.lease = new Lease(
       {
         workers: store.workers,
@@ -138,14 +142,18 @@ export class Worker {
     const last = this.#lastWrites();
     if (!(await within(last, LAST_WRITES_MS))) {
       this.#flusher.abandon();
-      this.#deps.log.error("The database does not answer; what the last jobs reported is lost, and they will run again");
+      this.#deps.log.error(
+        "The database does not answer; what the last jobs reported is lost, and they will run again",
+      );
     }
   }
 
   async #lastWrites(): Promise<void> {
     await Promise.all([...this.#loops.values()].map((loop) => loop.idle()));
     await this.#flusher.settled();
-    await this.lease.stop().catch((cause: unknown) => this.#deps.log.warn("This worker's row could not be ended", { cause }));
+    await this.lease
+      .stop()
+      .catch((cause: unknown) => this.#deps.log.warn("This worker's row could not be ended", { cause }));
   }
 
   /**
@@ -221,7 +229,10 @@ export class Worker {
     if (this.#suspectRunning !== null) return;
     const job = this.#suspects.shift();
     if (job === undefined) return;
-    this.#deps.log.warn("Running a job alone among its like: two workers died while they ran it", { jobId: job.id, jobType: job.type });
+    this.#deps.log.warn("Running a job alone among its like: two workers died while they ran it", {
+      jobId: job.id,
+      jobType: job.type,
+    });
     this.#suspectRunning = this.#start(job);
   }
 
@@ -275,7 +286,7 @@ export class Worker {
   #onLeaseLost(): void {
     this.#deps.log.warn("This worker's lease is over; its handlers are told to stop", { running: this.#running });
     this.#abortAll("LEASE_LOST");
-    for (const { job, run } of [...this.#held.values()]) if (run === null) this.#drop(job);
+    for (const { job, run } of this.#held.values()) if (run === null) this.#drop(job);
     this.#strayRows.clear();
   }
 
