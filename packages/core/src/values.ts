@@ -8,7 +8,7 @@ const SUSPECT = /\\u0000|\\ud[89a-f]/;
 const utf8 = new TextEncoder();
 
 /** The length of `text` in bytes of UTF-8. */
-export function byteLength(text: string): number {
+function byteLength(text: string): number {
   return Buffer.byteLength(text);
 }
 
@@ -47,7 +47,7 @@ export function serialiseOutput(value: unknown, what: string): { json: string; m
 }
 
 /** Text that every store and every browser can hold: NUL and lone surrogates become U+FFFD. */
-export function safeText(text: string): string {
+function safeText(text: string): string {
   return text.replaceAll("\0", "\uFFFD").toWellFormed();
 }
 

@@ -3,7 +3,7 @@ import type { ProcessIdentity, WorkerVerbs } from "../store.ts";
 import { isGone } from "../worker/process-identity.ts";
 
 /** Worker deaths while running, after which a job is taken for the cause and becomes `dead_letter`. */
-export const MAX_DEATHS: number = 3;
+const MAX_DEATHS = 3;
 
 const DEATH = {
   error: `POISON: ${MAX_DEATHS} workers died while they ran this job.`,

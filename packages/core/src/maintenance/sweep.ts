@@ -1,7 +1,7 @@
 import type { SweepVerbs } from "../store.ts";
 
 /** How long a failed job waits for a person before it becomes `dead_letter`. */
-export const DEAD_LETTER_AFTER_MS: number = 60 * 60_000;
+const DEAD_LETTER_AFTER_MS = 60 * 60_000;
 
 const BATCH = 1_000;
 

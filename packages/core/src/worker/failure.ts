@@ -27,7 +27,7 @@ export function runError(job: JobDefinition, jobId: string, thrown: unknown): Ru
 }
 
 /** What watchers see of an error that says nothing public; the id's end lets an operator find the job. */
-export function plainPublicError(jobId: string): string {
+function plainPublicError(jobId: string): string {
   return `The job failed (…${jobId.slice(-SHORT_ID)})`;
 }
 
