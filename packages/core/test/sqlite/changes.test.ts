@@ -21,8 +21,12 @@ function listen(store: Store): { named: number; any: number; live: boolean[]; st
 test("own commits are told by name and never as any", async () => {
   await using world = await sqliteWorld();
   const heard = listen(world.store);
-  for (let n = 0; n < 5; n++) await insertJob(world.store);
-  // Another writer's commit comes after them, so a poll that took an own commit for another's would have said so.
+  const others = listen(world.openStore());
+  for (let n = 1; n <= 5; n++) {
+    await insertJob(world.store);
+    // By then this store has polled too.
+    await until(() => others.any >= n, { what: "a change that is foreign to the other store" });
+  }
   world.openHandle().exec("UPDATE forge_live SET message = 'from outside'");
   await until(() => heard.any > 0, { what: "a foreign change" });
   expect(heard).toMatchObject({ named: 5, any: 1, live: [true] });
@@ -46,6 +50,7 @@ test("what happened while nobody listened is not told later", async () => {
   await insertJob(world.openStore());
   const heard = listen(world.store);
   await insertJob(world.store);
+  expect(heard.any).toBe(0);
   world.openHandle().exec("UPDATE forge_live SET message = 'from outside'");
   await until(() => heard.any > 0, { what: "a foreign change" });
   expect(heard).toMatchObject({ named: 1, any: 1 });
