@@ -99,6 +99,12 @@ export async function newJob(
   if (job.input !== null) {
     // The handler will see what JSON brings back, so that is what the schema must accept: a Date has become a string.
     const result = await parseWith(job.input, input === undefined ? undefined : JSON.parse(json));
+    if ("thrown" in result) {
+      // Not the caller's fault, and what it says may be a driver's words: the issue must not travel to a browser.
+      throw new ForgeError("INTERNAL", `The input schema of ${job.name} threw instead of answering; mend it.`, {
+        cause: result.thrown,
+      });
+    }
     if ("issues" in result) {
       throw new ForgeError("INVALID_ARGS", `${what} is not what ${job.name} takes: ${describeIssues(result.issues)}.`, {
         details: { issues: result.issues },

@@ -116,7 +116,8 @@ export interface Forge {
    * Inserts a job and answers its id, or the id of the job that holds its idempotency key.
    *
    * It runs at least once; with `tx` it exists exactly if that transaction commits. Throws `INVALID_ARGS` for an input that
-   * the schema refuses or JSON cannot hold, `TOO_LARGE` over 1 MiB, `NOT_FOUND` for a job that is not registered here.
+   * the schema refuses or JSON cannot hold, `TOO_LARGE` over 1 MiB, `NOT_FOUND` for a job that is not registered here,
+   * `INTERNAL` where the schema itself throws.
    */
   dispatch<Input>(job: JobDefinition<Input>, input: NoInfer<Input>, options?: DispatchOptions): Promise<string>;
   /**

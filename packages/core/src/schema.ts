@@ -6,8 +6,10 @@ export interface SchemaIssue {
   readonly path: string;
 }
 
-/** What a schema said of a value: the parsed value, or at least one issue. */
-export type SchemaResult = { readonly value: unknown } | { readonly issues: readonly SchemaIssue[] };
+/** What a schema said of a value: the parsed value, or at least one issue; `thrown` is what it threw instead of saying so. */
+export type SchemaResult =
+  | { readonly value: unknown }
+  | { readonly issues: readonly SchemaIssue[]; readonly thrown?: unknown };
 
 const MOST_ISSUES = 20;
 
@@ -23,6 +25,7 @@ export async function parseWith(schema: StandardSchemaV1, value: unknown): Promi
       issues: [
         { path: "", message: `the schema itself threw: ${cause instanceof Error ? cause.message : String(cause)}` },
       ],
+      thrown: cause,
     };
   }
 }

@@ -1,6 +1,7 @@
 import { defineJob } from "@forge-jobs/core";
 import Fastify, { type FastifyInstance } from "fastify";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { forgeGateway, type ForgeGatewayOptions } from "../src/index.ts";
 import { openWorld } from "./support/world.ts";
 
@@ -132,6 +133,18 @@ test("an unexpected error is in the log under the id that the caller is told", a
   const id = /req-\w+/.exec(text)?.[0];
   const line = world.logs.find(({ err }) => err?.message.includes("forge_jobs"));
   expect(line).toMatchObject({ reqId: id });
+});
+
+test("what an input schema throws stays on the server", async () => {
+  const schema = z.string().refine(() => {
+    throw new Error("connect ECONNREFUSED 10.0.0.7");
+  });
+  const looked = defineJob("looked", { public: true, input: schema, run: () => null });
+  await using world = await openWorld({ jobs: [looked] });
+  const { status, text } = await world.call("/rpc/looked", { body: { args: "x" } });
+  expect([status, text]).toEqual([500, expect.stringContaining("INTERNAL")]);
+  expect(text).not.toContain("10.0.0.7");
+  expect(JSON.stringify(world.logs)).toContain("10.0.0.7");
 });
 
 test("answers are not kept by caches", async () => {
