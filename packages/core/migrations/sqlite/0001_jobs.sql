@@ -19,7 +19,8 @@ CREATE TABLE forge_live (
   priority INTEGER NOT NULL,
   -- When a worker may take the row; null while one has it.
   ready_at INTEGER,
-  worker_id TEXT,
+  -- The worker that has it, by the number of its row: the index over it then costs a sixth of what it does over a name.
+  worker_no INTEGER,
   status TEXT NOT NULL DEFAULT 'pending'
     CHECK (status IN ('pending', 'claimed', 'running', 'retry', 'cancel_requested')),
   -- Rises with every claim and never falls: whoever writes for a run names the number of its claim.
@@ -53,7 +54,7 @@ CREATE TABLE forge_live (
 
 -- What a claim walks: one range per lane and priority. Rows of the same due time follow each other as they were inserted.
 CREATE INDEX forge_live_ready ON forge_live (lane, priority, ready_at) WHERE ready_at IS NOT NULL;
-CREATE INDEX forge_live_worker ON forge_live (worker_id) WHERE worker_id IS NOT NULL;
+CREATE INDEX forge_live_worker ON forge_live (worker_no) WHERE worker_no IS NOT NULL;
 
 -- Jobs that ended: the transaction that ends a job moves its row here.
 CREATE TABLE forge_ended (
@@ -105,18 +106,18 @@ CREATE TABLE forge_keys (
 
 CREATE INDEX forge_keys_window ON forge_keys (window_until) WHERE window_until IS NOT NULL;
 
+-- Workers that are not retired. A row goes away with its last job, so a number that is used again names no job of before.
 CREATE TABLE forge_workers (
-  id TEXT NOT NULL PRIMARY KEY,
+  no INTEGER PRIMARY KEY,
+  id TEXT NOT NULL UNIQUE,
   lease_until INTEGER NOT NULL,
   registered_at INTEGER NOT NULL,
-  -- A retired worker's row stays for a day, so that a claim of it that comes late takes nothing.
-  retired_at INTEGER,
   pid INTEGER NOT NULL,
   host TEXT NOT NULL,
   boot_id TEXT NOT NULL,
   pid_namespace TEXT NOT NULL,
   process_start TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) STRICT;
 
 -- Every job, for people and for tools that speak SQL. Instants are ISO 8601 in UTC, which sorts as time does.
 CREATE VIEW forge_jobs AS

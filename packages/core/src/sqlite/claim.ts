@@ -1,13 +1,8 @@
 import { lane } from "../lane.ts";
 import { PRIORITIES, type ClaimedJob } from "../store.ts";
 import type { Statements } from "./statements.ts";
+import { workerNo } from "./workers.ts";
 import type { WriteTx } from "./write-queue.ts";
-
-/** Due rows of one priority and one type. A claim walks such ranges, each a stretch of one index. */
-interface Range {
-  readonly priority: number;
-  readonly type: string;
-}
 
 export interface ClaimArgs {
   readonly workerId: string;
@@ -16,6 +11,32 @@ export interface ClaimArgs {
   readonly limit: number;
   readonly oldestFirst: boolean;
 }
+
+/** Waiting rows of one priority and one type: a stretch of the claim's index, which begins with the longest due. */
+interface Range {
+  readonly priority: number;
+  readonly type: string;
+  /** When the first row of it is due. */
+  readonly dueAt: number;
+}
+
+// One statement for all priorities and types, since most of them have nothing waiting at a given moment. Two pairs of queue
+// and type may share a lane, so both are compared as text besides. The index is named so that no statistics, taken when the
+// table was empty say, can lead to another plan.
+const RANGES = `
+  SELECT head.priority, head.job_type AS type, head.ready_at AS dueAt
+  FROM json_each(?) wanted CROSS JOIN (VALUES (0), (1), (2), (3)) urgency
+  CROSS JOIN forge_live head ON head.rowid = (
+    SELECT rowid FROM forge_live INDEXED BY forge_live_ready
+    WHERE lane = wanted.value AND priority = urgency.column1 AND ready_at IS NOT NULL AND queue = ? AND job_type = wanted.key
+    ORDER BY ready_at LIMIT 1
+  )`;
+
+const DUE = `
+  SELECT rowid, id, input, owner, attempts, max_attempts, claim_no, deaths, overrides, revision
+  FROM forge_live INDEXED BY forge_live_ready
+  WHERE lane = ? AND priority = ? AND ready_at <= ? AND queue = ? AND job_type = ?
+  ORDER BY ready_at, rowid LIMIT ?`;
 
 type DueRow = readonly [
   rowid: number,
@@ -30,72 +51,61 @@ type DueRow = readonly [
   revision: number,
 ];
 
-const IS_RETIRED = "SELECT 1 FROM forge_workers WHERE id = ? AND retired_at IS NOT NULL";
-
-// Two pairs of queue and type may share a lane, so both are compared as text besides. The index is named so that no
-// statistics, taken when the table was empty say, can lead to another plan.
-const DUE = `
-  SELECT rowid, id, input, owner, attempts, max_attempts, claim_no, deaths, overrides, revision
-  FROM forge_live INDEXED BY forge_live_ready
-  WHERE lane = ? AND priority = ? AND ready_at <= ? AND queue = ? AND job_type = ?
-  ORDER BY ready_at, rowid LIMIT ?`;
-
-const HEAD = `
-  SELECT ready_at AS readyAt FROM forge_live INDEXED BY forge_live_ready
-  WHERE lane = ? AND priority = ? AND ready_at IS NOT NULL AND queue = ? AND job_type = ?
-  ORDER BY ready_at LIMIT 1`;
-
 const TAKE = `
   UPDATE forge_live
-  SET status = 'claimed', ready_at = NULL, worker_id = ?, claimed_at = ?,
+  SET status = 'claimed', ready_at = NULL, worker_no = ?, claimed_at = ?,
     attempts = attempts + 1, claim_no = claim_no + 1, revision = revision + 1
   WHERE rowid IN (SELECT value FROM json_each(?))`;
 
 /** Takes due jobs range by range. `turn` differs from claim to claim and says which type comes first. */
 export function claim(tx: WriteTx, args: ClaimArgs, turn: number): ClaimedJob[] {
   // A claim that comes after the worker was retired would take rows that nobody rescues.
-  if (tx.sql.get(IS_RETIRED, args.workerId) !== undefined) return [];
-  return args.oldestFirst ? claimOldest(tx, args) : claimUrgent(tx, args, turn);
-}
-
-function claimUrgent(tx: WriteTx, args: ClaimArgs, turn: number): ClaimedJob[] {
+  const no = workerNo(tx.sql, args.workerId);
+  if (no === undefined) return [];
+  const due = ranges(tx.sql, args.queue, args.types).filter(({ dueAt }) => dueAt <= tx.now);
+  const take = (range: Range, until: number, limit: number): ClaimedJob[] =>
+    takeDue(tx, { ...range, queue: args.queue, until, limit, no });
+  if (args.oldestFirst) return claimOldest(tx, args, due, take);
   const jobs: ClaimedJob[] = [];
-  for (const range of ranges(args.types, turn)) {
+  for (const range of inTurn(due, args.types, turn)) {
     if (jobs.length >= args.limit) break;
-    jobs.push(...takeDue(tx, args, range, tx.now, args.limit - jobs.length));
+    jobs.push(...take(range, tx.now, args.limit - jobs.length));
   }
   return jobs;
 }
 
-/** Merges the ranges by due time: takes from the one with the oldest row until another one's oldest comes first. */
-function claimOldest(tx: WriteTx, args: ClaimArgs): ClaimedJob[] {
-  const jobs: ClaimedJob[] = [];
-  const head = (range: Range): { range: Range; dueAt: number } => ({
-    range,
-    dueAt: headOf(tx.sql, args.queue, range) ?? Infinity,
-  });
-  const heads = ranges(args.types, 0).map(head);
-  while (jobs.length < args.limit) {
-    heads.sort((a, b) => a.dueAt - b.dueAt);
-    const [oldest, next] = heads;
-    if (oldest === undefined || oldest.dueAt > tx.now) break;
-    jobs.push(...takeDue(tx, args, oldest.range, Math.min(tx.now, next?.dueAt ?? Infinity), args.limit - jobs.length));
-    heads[0] = head(oldest.range);
-  }
-  return jobs;
-}
-
-function takeDue(
+/** Merges ranges by due time: takes from the one whose first row is the longest due, as far as the next one's first row. */
+function claimOldest(
   tx: WriteTx,
-  { workerId, queue }: ClaimArgs,
-  range: Range,
-  until: number,
-  limit: number,
+  { queue, limit }: ClaimArgs,
+  due: readonly Range[],
+  take: (range: Range, until: number, limit: number) => ClaimedJob[],
 ): ClaimedJob[] {
-  const { priority, type } = range;
+  const jobs: ClaimedJob[] = [];
+  let waiting = [...due];
+  while (jobs.length < limit) {
+    const [oldest, next] = waiting.toSorted((a, b) => a.dueAt - b.dueAt);
+    if (oldest === undefined) break;
+    jobs.push(...take(oldest, next?.dueAt ?? tx.now, limit - jobs.length));
+    const left = ranges(tx.sql, queue, [oldest.type]).filter(
+      ({ priority, dueAt }) => priority === oldest.priority && dueAt <= tx.now,
+    );
+    waiting = [...waiting.filter((range) => range !== oldest), ...left];
+  }
+  return jobs;
+}
+
+interface Taking extends Range {
+  readonly queue: string;
+  readonly until: number;
+  readonly limit: number;
+  /** The worker's number. */
+  readonly no: number;
+}
+
+function takeDue(tx: WriteTx, { priority, type, queue, until, limit, no }: Taking): ClaimedJob[] {
   const rows = tx.sql.tuples<DueRow>(DUE, lane(queue, type), priority, until, queue, type, limit);
-  if (rows.length === 0) return [];
-  tx.sql.run(TAKE, workerId, tx.now, JSON.stringify(rows.map(([rowid]) => rowid)));
+  tx.sql.run(TAKE, no, tx.now, JSON.stringify(rows.map(([rowid]) => rowid)));
   return rows.map(([, id, input, owner, attempts, maxAttempts, claimNo, deaths, overrides, before]) => {
     const revision = before + 1;
     tx.moved.push({ id, revision });
@@ -106,18 +116,19 @@ function takeDue(
 
 /** In how many milliseconds the next of these jobs becomes due; null if none waits. */
 export function nextDue(sql: Statements, queue: string, types: readonly string[], now: number): number | null {
-  let soonest = Infinity;
-  for (const range of ranges(types, 0)) soonest = Math.min(soonest, headOf(sql, queue, range) ?? Infinity);
-  return soonest === Infinity ? null : Math.max(0, soonest - now);
+  const instants = ranges(sql, queue, types).map(({ dueAt }) => dueAt);
+  return instants.length === 0 ? null : Math.max(0, Math.min(...instants) - now);
 }
 
-function headOf(sql: Statements, queue: string, { priority, type }: Range): number | undefined {
-  return sql.get<{ readyAt: number }>(HEAD, lane(queue, type), priority, queue, type)?.readyAt;
+/** The ranges in which something waits, now or later. */
+function ranges(sql: Statements, queue: string, types: readonly string[]): Range[] {
+  const lanes = Object.fromEntries(types.map((type) => [type, lane(queue, type)]));
+  return sql.all<Range>(RANGES, JSON.stringify(lanes), queue);
 }
 
-/** Every priority from the most urgent, and in each every type, beginning with another one at every turn. */
-function ranges(types: readonly string[], turn: number): Range[] {
-  const first = types.length === 0 ? 0 : turn % types.length;
-  const turned = [...types.slice(first), ...types.slice(0, first)];
-  return PRIORITIES.flatMap((_, priority) => turned.map((type) => ({ priority, type })));
+/** The most urgent first, and among them every type in its turn: one that always has work keeps no other one waiting. */
+function inTurn(due: readonly Range[], types: readonly string[], turn: number): Range[] {
+  const place = ({ priority, type }: Range): number =>
+    priority * types.length + ((types.indexOf(type) + turn) % types.length);
+  return due.toSorted((a, b) => place(a) - place(b));
 }

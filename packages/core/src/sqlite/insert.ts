@@ -1,6 +1,7 @@
 import { lane } from "../lane.ts";
 import { PRIORITIES, type InsertResult, type NewJob } from "../store.ts";
 import { keyHolder, storedKeys, takeKey } from "./keys.ts";
+import { workerNo } from "./workers.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 const INSERT = `
@@ -26,34 +27,19 @@ export function insert(tx: WriteTx, jobs: readonly NewJob[]): InsertResult[] {
 
 const INSERT_CLAIMED = `
   INSERT INTO forge_live (id, lane, priority, max_attempts, budget, scheduled_at, created_at, claimed_at,
-    job_type, queue, owner, overrides, input, status, worker_id, attempts, claim_no)
+    job_type, queue, owner, overrides, input, status, worker_no, attempts, claim_no)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'claimed', ?, 1, 1)`;
-
-const IS_ALIVE = "SELECT 1 FROM forge_workers WHERE id = ? AND retired_at IS NULL";
 
 /** Inserts a job that its worker has claimed already; a worker that is retired gets nothing, since nobody would rescue it. */
 export function insertClaimed(tx: WriteTx, job: NewJob, workerId: string): boolean {
-  if (tx.sql.get(IS_ALIVE, workerId) === undefined) {
+  const no = workerNo(tx.sql, workerId);
+  if (no === undefined) {
     insert(tx, [job]);
     return false;
   }
   const { id, type, queue, priority, maxAttempts, owner, overrides, input } = job;
-  const place = [lane(queue, type), PRIORITIES.indexOf(priority)];
-  const times = [tx.now, tx.now, tx.now];
-  tx.sql.run(
-    INSERT_CLAIMED,
-    id,
-    ...place,
-    maxAttempts,
-    maxAttempts,
-    ...times,
-    type,
-    queue,
-    owner,
-    overrides,
-    input,
-    workerId,
-  );
+  const place = [lane(queue, type), PRIORITIES.indexOf(priority), maxAttempts, maxAttempts];
+  tx.sql.run(INSERT_CLAIMED, id, ...place, tx.now, tx.now, tx.now, type, queue, owner, overrides, input, no);
   tx.moved.push({ id, revision: 1 });
   return true;
 }

@@ -9,9 +9,7 @@ export interface RescueArgs {
   readonly death: RunError;
 }
 
-const RETIRE_DEAD = `
-  UPDATE forge_workers SET retired_at = ?
-  WHERE id = ? AND retired_at IS NULL AND lease_until <= ?`;
+const FIND = "SELECT no, lease_until AS leaseUntil FROM forge_workers WHERE id = ?";
 
 interface LostRow {
   rowid: number;
@@ -25,19 +23,19 @@ interface LostRow {
 
 const LOST = `
   SELECT rowid, id, status, queue, deaths, revision, cancel_reason AS cancelReason
-  FROM forge_live WHERE worker_id = ?`;
+  FROM forge_live WHERE worker_no = ?`;
 
 const GIVE_BACK = `
   UPDATE forge_live
-  SET status = 'pending', ready_at = ?, scheduled_at = ?, worker_id = NULL, attempts = attempts - 1, deaths = ?,
+  SET status = 'pending', ready_at = ?, scheduled_at = ?, worker_no = NULL, attempts = attempts - 1, deaths = ?,
     revision = revision + 1
   WHERE rowid = ?`;
 
 /** The transaction's lock stands for the worker's row lock: nobody renews or retires the worker meanwhile. */
 export function rescue(tx: WriteTx, { workerId, because, maxDeaths, death }: RescueArgs): string[] | null {
-  const endedBy = because === "gone" ? Number.MAX_SAFE_INTEGER : tx.now;
-  if (tx.sql.run(RETIRE_DEAD, tx.now, workerId, endedBy) === 0) return null;
-  const rows = tx.sql.all<LostRow>(LOST, workerId);
+  const worker = tx.sql.get<{ no: number; leaseUntil: number }>(FIND, workerId);
+  if (worker === undefined || (because === "lease" && worker.leaseUntil > tx.now)) return null;
+  const rows = tx.sql.all<LostRow>(LOST, worker.no);
   for (const { rowid, id, status, queue, deaths, revision, cancelReason } of rows) {
     const died = deaths + (status === "running" ? 1 : 0);
     if (status === "cancel_requested") end(tx, rowid, "cancelled", reasonOf(cancelReason!), true);
@@ -48,5 +46,6 @@ export function rescue(tx: WriteTx, { workerId, because, maxDeaths, death }: Res
     }
     tx.moved.push({ id, revision: revision + 1 });
   }
+  tx.sql.run("DELETE FROM forge_workers WHERE no = ?", worker.no);
   return rows.map(({ id }) => id);
 }

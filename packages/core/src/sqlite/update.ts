@@ -26,7 +26,7 @@ interface LiveRow {
 }
 
 const FIND = `
-  SELECT l.id, l.rowid, status, claim_no, revision, queue, cancel_reason, worker_id IS NOT NULL
+  SELECT l.id, l.rowid, status, claim_no, revision, queue, cancel_reason, worker_no IS NOT NULL
   FROM json_each(?) j CROSS JOIN forge_live l ON l.id = j.value`;
 
 const START = `
@@ -41,13 +41,13 @@ const SAY = `
 
 const RETRY = `
   UPDATE forge_live
-  SET status = 'retry', ready_at = ?, scheduled_at = ?, worker_id = NULL, deaths = 0, error = ?, public_error = ?,
+  SET status = 'retry', ready_at = ?, scheduled_at = ?, worker_no = NULL, deaths = 0, error = ?, public_error = ?,
     revision = revision + 1
   WHERE rowid = ?`;
 
 const GIVE_BACK = `
   UPDATE forge_live
-  SET status = 'pending', ready_at = ?, scheduled_at = ?, worker_id = NULL, deaths = 0, attempts = attempts - 1,
+  SET status = 'pending', ready_at = ?, scheduled_at = ?, worker_no = NULL, deaths = 0, attempts = attempts - 1,
     revision = revision + 1
   WHERE rowid = ?`;
 
