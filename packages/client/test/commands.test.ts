@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { JobFailed } from "../src/job-failed.ts";
-import { attach, BACKOFF_MS, createWorld, newId, record, snapshot } from "./world.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { attach, BACKOFF_MS, createWorld, record } from "./world.ts";
 
 test("cancel asks the gateway and shows its answer", async () => {
   const { id, server, store, recording } = await attach();

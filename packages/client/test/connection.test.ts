@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { attach, BACKOFF_MS, createWorld, newId, record, snapshot, until } from "./world.ts";
+import { until } from "./until.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { attach, BACKOFF_MS, createWorld, record } from "./world.ts";
 
 test("a client connects at its first watch", async () => {
   const { server, client } = await createWorld();

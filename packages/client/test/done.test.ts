@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { attach, createWorld, newId, snapshot } from "./world.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { attach, createWorld } from "./world.ts";
 
 test("done resolves with the output", async () => {
   const { id, store, stream } = await attach();

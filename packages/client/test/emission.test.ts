@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { attach, BACKOFF_MS, record, snapshot } from "./world.ts";
+import { snapshot } from "./wire-values.ts";
+import { attach, BACKOFF_MS, record } from "./world.ts";
 
 test("a store emits when a field has changed and never otherwise", async () => {
   const { id, stream, recording } = await attach();

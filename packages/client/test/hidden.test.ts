@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { attach, createWorld, newId, record, snapshot } from "./world.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { attach, createWorld, record } from "./world.ts";
 
 const FIVE_MINUTES = 300_000;
 const HALF_A_MINUTE = 30_000;

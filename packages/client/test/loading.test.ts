@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { BACKOFF_MS, createWorld, newId, record, snapshot } from "./world.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { BACKOFF_MS, createWorld, record } from "./world.ts";
 
 test("a store on an id is loading until its first state", async () => {
   const { server, client } = await createWorld();

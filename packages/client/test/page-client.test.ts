@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { configureForge, createForgeClient, createJobStore, jobStore, resetForge } from "../src/index.ts";
-import { TestPage, newId, record, snapshot } from "./world.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { TestPage, record } from "./world.ts";
 import { WireServer } from "./wire-server.ts";
 
 let server: WireServer;

@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import type { World } from "./world.ts";
-import { attach, BACKOFF_MS, createWorld, newId, record, snapshot, until } from "./world.ts";
+import { until } from "./until.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { attach, BACKOFF_MS, createWorld, record } from "./world.ts";
 
 const POLL_MS = 2_000;
 

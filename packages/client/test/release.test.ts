@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { attach, createWorld, newId, record, snapshot, until } from "./world.ts";
+import { until } from "./until.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { attach, createWorld, record } from "./world.ts";
 
 test("a store that nobody subscribes to lets go after five seconds", async () => {
   const { server, client, clock } = await createWorld();

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { attach, BACKOFF_MS, createWorld, newId, record, snapshot } from "./world.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { attach, BACKOFF_MS, createWorld, record } from "./world.ts";
 
 test("every request carries the token, which is asked for once", async () => {
   let asked = 0;

@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { attach, BACKOFF_MS, newId, record, snapshot, until } from "./world.ts";
+import { until } from "./until.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { attach, BACKOFF_MS, record } from "./world.ts";
 
 test("revisions never go back", async () => {
   const { id, stream, recording } = await attach();

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { JobFailed } from "../src/job-failed.ts";
-import { BACKOFF_MS, createWorld, newId, record, snapshot } from "./world.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { BACKOFF_MS, createWorld, record } from "./world.ts";
 
 const UUID = /^[\da-f]{8}-[\da-f]{4}-4[\da-f]{3}-[\da-f]{4}-[\da-f]{12}$/;
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { attach, BACKOFF_MS, createWorld, newId, record, snapshot } from "./world.ts";
+import { newId, snapshot } from "./wire-values.ts";
+import { attach, BACKOFF_MS, createWorld, record } from "./world.ts";
 
 test("stores that a page makes in one turn go into one request", async () => {
   const { server, client } = await createWorld();

@@ -55,6 +55,12 @@ export class Exchange {
     this.#response.writeHead(status, { "content-type": type, ...CORS }).end(body);
   }
 
+  /** Ends whatever is still open, in good order. */
+  finish(): void {
+    if (this.#response.headersSent) this.#response.end();
+    else this.refuse(503, "UNAVAILABLE");
+  }
+
   /** Breaks the connection without an answer. */
   drop(): void {
     this.#response.destroy();
@@ -121,6 +127,7 @@ export class WireServer {
   /** Every request so far, as `METHOD /path`. */
   readonly log: string[] = [];
   readonly #server = createServer((request, response) => void this.#receive(request, response));
+  readonly #exchanges: Exchange[] = [];
   readonly #waiting: Exchange[] = [];
   readonly #takers: { path: string; take: (exchange: Exchange) => void }[] = [];
 
@@ -159,7 +166,11 @@ export class WireServer {
     }
   }
 
+  /** Ends what a test has left open, so that no client complains of a broken connection, and closes. */
   async close(): Promise<void> {
+    await this.quiet();
+    for (const exchange of this.#exchanges) exchange.finish();
+    await this.quiet();
     this.#server.closeAllConnections();
     this.#server.close();
     await once(this.#server, "close");
@@ -173,6 +184,7 @@ export class WireServer {
     let text = "";
     for await (const chunk of request) text += String(chunk);
     const exchange = new Exchange(request, response, text);
+    this.#exchanges.push(exchange);
     this.log.push(`${exchange.method} ${exchange.path}`);
     const index = this.#takers.findIndex(({ path }) => path === exchange.path);
     const [taker] = index < 0 ? [] : this.#takers.splice(index, 1);

@@ -1,4 +1,3 @@
-import type { JobSnapshot } from "@forge-jobs/protocol";
 import { onTestFinished } from "vitest";
 import { createClient, type ForgeClient } from "../src/client.ts";
 import type { Effects } from "../src/effects.ts";
@@ -7,6 +6,7 @@ import type { JobView } from "../src/job-view.ts";
 import type { ForgeClientOptions } from "../src/options.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { type Exchange, WireServer, type WireStream } from "./wire-server.ts";
+import { newId, snapshot } from "./wire-values.ts";
 
 /** A page whose events a test fires. */
 export class TestPage extends EventTarget {
@@ -72,14 +72,6 @@ export async function createWorld({
   return { server, clock, page: testPage, client };
 }
 
-/** A new job id. */
-export const newId = (): string => crypto.randomUUID();
-
-/** A snapshot of a running job. */
-export function snapshot(jobId: string, revision: number, more: Partial<JobSnapshot> = {}): JobSnapshot {
-  return { jobId, revision, status: "running", progress: null, message: null, output: null, error: null, ...more };
-}
-
 /** Everything a store emits to one subscriber. */
 export interface Recording<Output> {
   readonly views: JobView<Output>[];
@@ -131,12 +123,4 @@ export async function attach(options?: WorldOptions): Promise<Attached> {
   stream.job(snapshot(id, 1));
   await recording.when((view) => view.connection === "live" && !view.loading);
   return { ...world, id, store, recording, events, stream };
-}
-
-/** Resolves when a condition holds that gives no signal; fails after five seconds. */
-export async function until(holds: () => boolean): Promise<void> {
-  for (let left = 1_000; !holds(); left--) {
-    if (left === 0) throw new Error(`Not within five seconds: ${holds.toString()}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
 }

@@ -1,5 +1,5 @@
 import { isSettledJobStatus, type JobStore, type JobView, type Jsonify } from "@forge-jobs/client";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useState } from "react";
 import { useJobStores } from "./provider.ts";
 import { startedId } from "./started-id.ts";
 import { type JobHandle, useJobStore } from "./use-job-store.ts";
@@ -28,12 +28,31 @@ export function useStartJob<Args = unknown, Output = unknown>(type: string): Sta
   const handle = useJobStore(store);
   const { job } = handle;
 
-  const isSettled = job !== null && isSettledJobStatus(job.status);
-  const settled = useRef(job);
   useEffect(() => {
-    settled.current = job;
-  });
-  useEffect(() => {
-    if (isSettled) for (const listener of listeners) listener(settled.current!);
-  }, [store, isSettled, listeners]);
-  ...
+    let wasSettled = false;
+    return store?.subscribe((view) => {
+      const isSettled = isSettledJobStatus(view.status);
+      if (isSettled && !wasSettled) for (const listener of listeners) listener(view);
+      wasSettled = isSettled;
+    });
+  }, [store, listeners]);
+
+  const start = useCallback(
+    (args: Args): Promise<string> => {
+      const next = client.createJobStore<Args, Output>(type, args);
+      setStore(next);
+      return startedId(next);
+    },
+    [client, type],
+  );
+  const reset = useCallback(() => setStore(null), []);
+  const onSettled = useCallback(
+    (listener: Listener) => {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
+    [listeners],
+  );
+  const isStarting = job !== null && job.loading && job.jobId === "";
+  return { ...handle, start, isStarting, reset, onSettled };
+}

@@ -1,0 +1,65 @@
+import { expectTypeOf } from "vitest";
+import {
+  configureForge,
+  createForgeClient,
+  createJobStore,
+  type ForgeClient,
+  type JobState,
+  type JobStateUnion,
+  type JobStatus,
+  type JobStore,
+  jobStore,
+  type JobView,
+} from "../src/index.ts";
+
+interface ExportUsers {
+  count: number;
+  at: Date;
+}
+
+// Outputs are what JSON makes of them.
+const started = createJobStore<{ format: string }, ExportUsers>("export_users", { format: "csv" });
+expectTypeOf(started).toEqualTypeOf<JobStore<{ count: number; at: string }>>();
+expectTypeOf(started.done).toEqualTypeOf<Promise<{ count: number; at: string }>>();
+expectTypeOf(jobStore<ExportUsers>("id").get()).toEqualTypeOf<JobView<{ count: number; at: string }>>();
+expectTypeOf(jobStore("id").get().output).toEqualTypeOf<unknown>();
+
+// @ts-expect-error: the arguments are the job's.
+createJobStore<{ format: string }, ExportUsers>("export_users", { format: 1 });
+
+// A completed job has its output.
+const view = started.get();
+if (view.status === "completed") expectTypeOf(view.output).toEqualTypeOf<{ count: number; at: string }>();
+else expectTypeOf(view.output).toEqualTypeOf<null>();
+expectTypeOf(view.status).toEqualTypeOf<JobStatus>();
+expectTypeOf(view).toExtend<JobState<{ count: number; at: string }>>();
+
+// The state field by field.
+expectTypeOf<JobState<number>>().toEqualTypeOf<{
+  jobId: string;
+  status: JobStatus;
+  progress: number | null;
+  message: string | null;
+  output: number | null;
+  error: string | null;
+}>();
+expectTypeOf<keyof JobView>().toEqualTypeOf<keyof JobState | "loading" | "connection">();
+
+// What a server has rendered is taken as it is.
+declare const state: JobState<{ count: number }>;
+declare const union: JobStateUnion<{ count: number }>;
+jobStore<{ count: number }>("id", { initial: state });
+jobStore<{ count: number }>("id", { initial: union });
+jobStore<{ count: number }>("id", { initial: null });
+
+// Members may be passed on as they are.
+expectTypeOf<JobStore["cancel"]>().toEqualTypeOf<() => Promise<void>>();
+
+configureForge({ url: "/_api", getToken: () => Promise.resolve(null), credentials: "include" });
+configureForge({ getToken: () => "token" });
+// @ts-expect-error: there is no such option.
+configureForge({ transport: "websocket" });
+// @ts-expect-error: there is no such option.
+configureForge({ share: true });
+expectTypeOf(createForgeClient()).toEqualTypeOf<ForgeClient>();
+expectTypeOf<keyof ForgeClient>().toEqualTypeOf<"createJobStore" | "jobStore" | "close">();

@@ -1,0 +1,14 @@
+import { describe } from "vitest";
+import { testAdapter } from "../../client/test/adapter-suite.ts";
+import { configureForge, resetForge } from "../src/index.ts";
+import { mounted } from "./mounted.tsx";
+import { StartJob, WatchJob } from "./panels.tsx";
+
+describe("hooks", () => {
+  testAdapter({
+    configure: (url) => configureForge({ url }),
+    reset: resetForge,
+    watch: (id, initial) => mounted(<WatchJob id={id} initial={initial ?? null} />),
+    starter: (type, args) => mounted(<StartJob type={type} args={args} />),
+  });
+});
