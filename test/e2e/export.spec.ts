@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { demoOfFile } from "./support/demo.ts";
 import { expectProgress, exportPanel, FRAMEWORKS, jobInAddress, openPage, recordProgress } from "./support/panel.ts";
 
-const demo = demoOfFile(25);
+const demo = demoOfFile(15);
 
 for (const framework of FRAMEWORKS) {
   test.describe(framework, () => {

@@ -3,6 +3,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { guardOver } from "../../../apps/demo-server/test/support/process-guard.ts";
 import { freePort } from "../../support/free-port.ts";
 import { tempDir } from "../../support/temp-dir.ts";
 
@@ -37,6 +38,7 @@ export async function newDemo(): Promise<Demo> {
   const folder = await tempDir("forge-e2e-");
   const port = await freePort();
   let child: ChildProcess | null = null;
+  let guard: ChildProcess | null = null;
 
   const stop: Demo["stop"] = async (signal) => {
     const running = child;
@@ -45,6 +47,7 @@ export async function newDemo(): Promise<Demo> {
     const exited = once(running, "exit");
     running.kill(signal);
     await exited;
+    guard?.kill("SIGKILL");
   };
   return {
     url: `http://127.0.0.1:${port}`,
@@ -56,6 +59,7 @@ export async function newDemo(): Promise<Demo> {
         FORGE_DEMO_DATA: folder.path,
         FORGE_DEMO_PACE: String(paceMs),
       });
+      guard = guardOver(child.pid!, folder.path);
     },
     stop,
     count(table) {

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { guardOver } from "./process-guard.ts";
 import { settingsFor } from "./world.ts";
 import type { TestDatabase } from "./databases.ts";
 
@@ -36,6 +37,8 @@ export async function startProgram(program: string, env: Record<string, string>)
     stdio: ["ignore", "pipe", "pipe"],
   });
   const exited = once(child, "exit") as Promise<[number | null, string | null]>;
+  const guard = guardOver(child.pid!);
+  child.once("exit", () => guard.kill("SIGKILL"));
   let output = "";
   const listening = new Promise<string>((resolve) => {
     for (const stream of [child.stdout, child.stderr]) {
