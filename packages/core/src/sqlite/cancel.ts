@@ -1,5 +1,5 @@
 import type { CancelResult } from "../store.ts";
-import { end, reasonOf } from "./ended-rows.ts";
+import { endCancelled } from "./ended-rows.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 interface LiveRow {
@@ -28,7 +28,7 @@ export function cancel(tx: WriteTx, ids: readonly string[], reason: string): Can
       tx.sql.run(FLAG, tx.now, reason, row.rowid);
       return "requested";
     }
-    end(tx, row.rowid, "cancelled", reasonOf(reason));
+    endCancelled(tx, row.rowid, { reason });
     return "cancelled";
   });
 }

@@ -1,4 +1,3 @@
-import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { RunError } from "../store.ts";
 import type { WriteTx } from "./write-queue.ts";
 
@@ -26,26 +25,35 @@ export function complete({ sql, now }: WriteTx, outputs: Readonly<Record<number,
   sql.run(FORGET, json);
 }
 
-const END = `
-  INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, failed_at, cancelled_at,
-    error, public_error)
-  SELECT ${KEPT}, attempts - ?, ?, revision + 1, progress, message, started_at, ?, ?, ?, ?
+const FAIL = `
+  INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, failed_at, error, public_error)
+  SELECT ${KEPT}, attempts - ?, ?, revision + 1, progress, message, started_at, ?, ?, ?
   FROM forge_live WHERE rowid = ?`;
 
-/** Moves one job that did not complete to the ended rows. `uncount`: its attempt is not counted. */
-export function end(
+/** Moves one job that failed to the ended rows. `uncounted`: its present attempt does not count. */
+export function endFailed(
   { sql, now }: WriteTx,
   rowid: number,
-  status: Extract<StoredJobStatus, "failed" | "dead_letter" | "cancelled">,
+  status: "failed" | "dead_letter",
   { error, publicError }: RunError,
-  uncount: boolean = false,
+  uncounted: boolean = false,
 ): void {
-  const [failedAt, cancelledAt] = status === "cancelled" ? [null, now] : [now, null];
-  sql.run(END, uncount ? 1 : 0, status, failedAt, cancelledAt, error, publicError, rowid);
+  sql.run(FAIL, uncounted ? 1 : 0, status, now, error, publicError, rowid);
   sql.run("DELETE FROM forge_live WHERE rowid = ?", rowid);
 }
 
-/** A cancellation's reason, which becomes the error of the job that it ends. */
-export function reasonOf(reason: string): RunError {
-  return { error: reason, publicError: reason };
+const CANCEL = `
+  INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, cancelled_at, error, public_error)
+  SELECT ${KEPT}, attempts - ?, 'cancelled', revision + 1, progress, message, started_at, ?,
+    coalesce(?, cancel_reason), coalesce(?, cancel_reason)
+  FROM forge_live WHERE rowid = ?`;
+
+/** Moves one job to the ended rows as cancelled, with this reason, or else with the one that its row holds already. */
+export function endCancelled(
+  { sql, now }: WriteTx,
+  rowid: number,
+  { reason = null, uncounted = false }: { reason?: string | null; uncounted?: boolean } = {},
+): void {
+  sql.run(CANCEL, uncounted ? 1 : 0, now, reason, reason, rowid);
+  sql.run("DELETE FROM forge_live WHERE rowid = ?", rowid);
 }

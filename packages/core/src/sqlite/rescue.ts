@@ -1,5 +1,5 @@
 import type { RunError } from "../store.ts";
-import { end, reasonOf } from "./ended-rows.ts";
+import { endCancelled, endFailed } from "./ended-rows.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 export interface RescueArgs {
@@ -18,11 +18,10 @@ interface LostRow {
   queue: string;
   deaths: number;
   revision: number;
-  cancelReason: string | null;
 }
 
 const LOST = `
-  SELECT rowid, id, status, queue, deaths, revision, cancel_reason AS cancelReason
+  SELECT rowid, id, status, queue, deaths, revision
   FROM forge_live WHERE worker_no = ?`;
 
 const GIVE_BACK = `
@@ -36,10 +35,10 @@ export function rescue(tx: WriteTx, { workerId, because, maxDeaths, death }: Res
   const worker = tx.sql.get<{ no: number; leaseUntil: number }>(FIND, workerId);
   if (worker === undefined || (because === "lease" && worker.leaseUntil > tx.now)) return null;
   const rows = tx.sql.all<LostRow>(LOST, worker.no);
-  for (const { rowid, id, status, queue, deaths, revision, cancelReason } of rows) {
+  for (const { rowid, id, status, queue, deaths, revision } of rows) {
     const died = deaths + (status === "running" ? 1 : 0);
-    if (status === "cancel_requested") end(tx, rowid, "cancelled", reasonOf(cancelReason!), true);
-    else if (status === "running" && died >= maxDeaths) end(tx, rowid, "dead_letter", death, true);
+    if (status === "cancel_requested") endCancelled(tx, rowid, { uncounted: true });
+    else if (status === "running" && died >= maxDeaths) endFailed(tx, rowid, "dead_letter", death, true);
     else {
       tx.sql.run(GIVE_BACK, tx.now, tx.now, died, rowid);
       tx.available.add(queue);

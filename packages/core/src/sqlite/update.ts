@@ -1,33 +1,24 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
-import { complete, end, reasonOf } from "./ended-rows.ts";
+import { complete, endCancelled, endFailed } from "./ended-rows.ts";
 import type { Statements } from "./statements.ts";
 import type { WriteTx } from "./write-queue.ts";
 
-type LiveTuple = readonly [
-  id: string,
+type FoundRow = readonly [
+  /** Which update this is the row of. */
+  place: number,
   rowid: number,
   status: StoredJobStatus,
   claimNo: number,
   revision: number,
-  queue: string,
-  cancelReason: string | null,
-  isHeld: number,
 ];
 
-interface LiveRow {
-  readonly rowid: number;
-  readonly status: StoredJobStatus;
-  readonly claimNo: number;
-  readonly revision: number;
-  readonly queue: string;
-  readonly cancelReason: string | null;
-  readonly isHeld: boolean;
-}
-
 const FIND = `
-  SELECT l.id, l.rowid, status, claim_no, revision, queue, cancel_reason, worker_no IS NOT NULL
-  FROM json_each(?) j CROSS JOIN forge_live l ON l.id = j.value`;
+  SELECT said.key, live.rowid, status, claim_no, revision
+  FROM json_each(?) said CROSS JOIN forge_live live ON live.id = said.value`;
+
+/** What a row is while a worker has it. */
+const HELD: readonly StoredJobStatus[] = ["claimed", "running", "cancel_requested"];
 
 const START = `
   UPDATE forge_live
@@ -43,92 +34,99 @@ const RETRY = `
   UPDATE forge_live
   SET status = 'retry', ready_at = ?, scheduled_at = ?, worker_no = NULL, deaths = 0, error = ?, public_error = ?,
     revision = revision + 1
-  WHERE rowid = ?`;
+  WHERE rowid = ? RETURNING queue`;
 
 const GIVE_BACK = `
   UPDATE forge_live
   SET status = 'pending', ready_at = ?, scheduled_at = ?, worker_no = NULL, deaths = 0, attempts = attempts - 1,
     revision = revision + 1
-  WHERE rowid = ?`;
+  WHERE rowid = ? RETURNING queue`;
 
 /**
  * Writes what runs have to say. Reads all rows first, so that the ones that completed, nearly all of a busy batch, move in
  * two statements and not in two each.
  */
 export function update(tx: WriteTx, updates: readonly RunUpdate[]): RunUpdateResult[] {
-  const rows = findRows(tx.sql, updates);
+  const rows = new Map<number, FoundRow>();
+  for (const row of tx.sql.tuples<FoundRow>(FIND, JSON.stringify(updates.map(({ id }) => id)))) rows.set(row[0], row);
   const outputs: Record<number, string | null> = {};
-  const results = updates.map((said): RunUpdateResult => {
-    const { id, outcome } = said;
-    const row = rows.get(id);
-    if (row === undefined || !row.isHeld || row.claimNo !== said.claimNo) {
+  const results = updates.map((said, place): RunUpdateResult => {
+    const { id, claimNo, outcome } = said;
+    const row = rows.get(place);
+    if (row === undefined || row[3] !== claimNo || !HELD.includes(row[2])) {
       const result = isSettledBySame(tx.sql, said, row) ? "applied" : "stale";
       return { id, result, cancelRequested: false };
     }
-    const changed = say(tx, row, said);
-    if (outcome !== null) {
-      rows.delete(id);
-      if (outcome.kind === "completed") outputs[row.rowid] = outcome.output;
-      else settle(tx, row, outcome);
-    }
-    if (changed || outcome !== null) tx.moved.push({ id, revision: row.revision + 1 });
-    return { id, result: "applied", cancelRequested: outcome === null && row.status === "cancel_requested" };
+    const [, rowid, status, , revision] = row;
+    const spoke = say(tx, rowid, status, said);
+    if (outcome?.kind === "completed") outputs[rowid] = outcome.output;
+    else if (outcome !== null) settle(tx, rowid, status, outcome);
+    if (spoke || outcome !== null) tx.moved.push({ id, revision: revision + 1 });
+    return { id, result: "applied", cancelRequested: outcome === null && status === "cancel_requested" };
   });
   complete(tx, outputs);
   return results;
 }
 
-function findRows(sql: Statements, updates: readonly RunUpdate[]): Map<string, LiveRow> {
-  const tuples = sql.tuples<LiveTuple>(FIND, JSON.stringify(updates.map(({ id }) => id)));
-  return new Map(
-    tuples.map(([id, rowid, status, claimNo, revision, queue, cancelReason, isHeld]) => [
-      id,
-      { rowid, status, claimNo, revision, queue, cancelReason, isHeld: isHeld === 1 },
-    ]),
-  );
-}
-
 /** Writes start, progress and message; answers whether it wrote. The outcome's statement, if one follows, counts the revision. */
-function say({ sql, now }: WriteTx, row: LiveRow, { started, progress, message, outcome }: RunUpdate): boolean {
+function say(
+  { sql, now }: WriteTx,
+  rowid: number,
+  status: StoredJobStatus,
+  { started, progress, message, outcome }: RunUpdate,
+): boolean {
   const counted = outcome === null ? 1 : 0;
   const speaks = progress !== undefined || message !== undefined;
-  if (started && row.status === "claimed") {
+  if (started && status === "claimed") {
     // A completion merges the start by itself.
     if (outcome?.kind === "completed" && !speaks) return false;
-    sql.run(START, now, progress ?? null, message ?? null, counted, row.rowid);
+    sql.run(START, now, progress ?? null, message ?? null, counted, rowid);
     return true;
   }
   if (speaks) {
     const given = (value: unknown): number => (value === undefined ? 0 : 1);
-    sql.run(SAY, given(progress), progress ?? null, given(message), message ?? null, counted, row.rowid);
+    sql.run(SAY, given(progress), progress ?? null, given(message), message ?? null, counted, rowid);
   }
   return speaks;
 }
 
-function settle(tx: WriteTx, row: LiveRow, outcome: Exclude<Outcome, { kind: "completed" }>): void {
-  const { rowid, queue } = row;
-  if (row.status === "cancel_requested") {
-    end(tx, rowid, "cancelled", reasonOf(row.cancelReason!));
+function settle(
+  tx: WriteTx,
+  rowid: number,
+  status: StoredJobStatus,
+  outcome: Exclude<Outcome, { kind: "completed" }>,
+): void {
+  if (status === "cancel_requested") {
+    endCancelled(tx, rowid);
     return;
   }
   switch (outcome.kind) {
     case "retry": {
       const dueAt = tx.now + outcome.delayMs;
-      tx.sql.run(RETRY, dueAt, dueAt, outcome.error, outcome.publicError, rowid);
-      tx.available.add(queue);
+      wake(tx, tx.sql.get(RETRY, dueAt, dueAt, outcome.error, outcome.publicError, rowid));
       break;
     }
     case "given_back": {
       const dueAt = tx.now + outcome.delayMs;
-      tx.sql.run(GIVE_BACK, dueAt, dueAt, rowid);
-      tx.available.add(queue);
+      wake(tx, tx.sql.get(GIVE_BACK, dueAt, dueAt, rowid));
       break;
     }
     case "failed":
     case "dead_letter":
-      end(tx, rowid, outcome.kind, outcome);
+      endFailed(tx, rowid, outcome.kind, outcome);
   }
 }
+
+function wake({ available }: WriteTx, row: { queue: string } | undefined): void {
+  if (row !== undefined) available.add(row.queue);
+}
+
+interface EndedRow {
+  status: StoredJobStatus;
+  claimNo: number;
+}
+
+const FIND_ENDED = "SELECT status, claim_no AS claimNo FROM forge_ended WHERE id = ?";
 
 const LEFT_BEHIND: Readonly<Record<Outcome["kind"], readonly StoredJobStatus[]>> = {
   completed: ["completed"],
@@ -139,13 +137,8 @@ const LEFT_BEHIND: Readonly<Record<Outcome["kind"], readonly StoredJobStatus[]>>
 };
 
 /** Whether the row lies as an earlier send of the same outcome leaves it. */
-function isSettledBySame(sql: Statements, { id, claimNo, outcome }: RunUpdate, row: LiveRow | undefined): boolean {
+function isSettledBySame(sql: Statements, { id, claimNo, outcome }: RunUpdate, row: FoundRow | undefined): boolean {
   if (outcome === null) return false;
-  const found =
-    row ??
-    sql.get<Pick<LiveRow, "status" | "claimNo">>(
-      "SELECT status, claim_no AS claimNo FROM forge_ended WHERE id = ?",
-      id,
-    );
+  const found = row === undefined ? sql.get<EndedRow>(FIND_ENDED, id) : { status: row[2], claimNo: row[3] };
   return found?.claimNo === claimNo && LEFT_BEHIND[outcome.kind].includes(found.status);
 }
