@@ -53,6 +53,17 @@ const nowOf = (offset: string): string => `(SELECT statement_timestamp() + ${off
 const sinceOf = (dueUs: string): string =>
   `CASE WHEN ${dueUs} = '-Infinity' THEN '-infinity' ELSE timestamptz 'epoch' + ${dueUs} * ${US} END`;
 
+// The lane is a hash: queue and type decide. They are true of nearly every row of a lane, which CASE keeps the planner from
+// doubting: where it takes a queue for rare it expects few rows, and reads and sorts all of a range to take some.
+const decides = (queue: string, type: string): string =>
+  `CASE WHEN j.queue = ${queue} THEN j.job_type = ${type} ELSE false END`;
+
+// A planner that knows the limit, and takes the range for shorter than that, reads all of the range and sorts it: the mean
+// of all ranges is all it knows. Of a limit that it cannot foresee it takes the index for the cheaper way to a few rows.
+const unforeseen = (limit: string): string => `(SELECT ${limit}::int8)`;
+
+const PLENTY = ", generate_series(1, (SELECT 1)) AS a, generate_series(1, (SELECT 1)) AS b";
+
 /** The statements of one store's claims. */
 export class ClaimStatements {
   readonly #tables: Tables;
@@ -68,16 +79,15 @@ export class ClaimStatements {
           WITH ORDINALITY AS range (lane, priority, job_type, due_us, id, n)
         OFFSET 0
       ) AS range`;
-    // The lane is a hash: queue and type decide.
-    const rows = `${tables.live} AS j
+    const rows = `${tables.live} AS j${PLENTY}
       WHERE j.lane = range.lane AND j.priority = range.priority AND j.ready_at IS NOT NULL
-        AND j.queue = $6 AND j.job_type = range.job_type AND (j.ready_at, j.id) >= (range.since, range.id)`;
+        AND ${decides("$6", "range.job_type")} AND (j.ready_at, j.id) >= (range.since, range.id)`;
     const now = nowOf("$7");
     // The nested loop asks a range for a row only while the limit is not reached, so what is locked is what is taken.
     this.#urgent = {
       text: this.#taking(
         `SELECT ready.ctid FROM ${positioned}, LATERAL (
-          SELECT j.ctid FROM ${rows} AND j.ready_at <= ${now} ORDER BY j.ready_at, j.id LIMIT $9 FOR UPDATE SKIP LOCKED
+          SELECT j.ctid FROM ${rows} AND j.ready_at <= ${now} ORDER BY j.ready_at, j.id LIMIT ${unforeseen("$9")} FOR UPDATE SKIP LOCKED
         ) AS ready LIMIT $9`,
         { now, workerId: "$8" },
       ),
@@ -120,14 +130,16 @@ export class ClaimStatements {
     const branches = ranges.map((range) => {
       const { dueUs, id } = position(range);
       const [type, since, from] = [range.type, dueUs, id].map((value) => `$${values.push(value)}`);
-      return `(SELECT ctid, ready_at, id FROM ${this.#tables.live}
-        WHERE lane = ${lane(queue, range.type)} AND priority = ${range.priority} AND queue = $1 AND job_type = ${type}
+      return `(SELECT ctid, ready_at, id FROM ${this.#tables.live} AS j${PLENTY}
+        WHERE lane = ${lane(queue, range.type)} AND priority = ${range.priority} AND ${decides("$1", type!)}
           AND (ready_at, id) >= (${sinceOf(`${since}::float8`)}, ${from}::uuid) AND ready_at <= ${now}
-        ORDER BY ready_at, id LIMIT $4)`;
+        ORDER BY ready_at, id LIMIT ${unforeseen("$4")})`;
     });
     const merged = `SELECT ctid FROM (${branches.join(" UNION ALL ")}) AS due ORDER BY ready_at, id LIMIT $4`;
+    // CASE, or the planner may walk the whole index of waiting rows instead of going to these few, if it was empty when the
+    // planner last heard of it.
     const picked = `SELECT ctid FROM ${this.#tables.live}
-      WHERE ctid = ANY (ARRAY(${merged})) AND ready_at IS NOT NULL FOR UPDATE SKIP LOCKED`;
+      WHERE ctid = ANY (ARRAY(${merged})) AND CASE WHEN ready_at IS NULL THEN false ELSE true END FOR UPDATE SKIP LOCKED`;
     return { statement: { text: this.#taking(picked, { now, workerId: "$3" }) }, values };
   }
 
