@@ -40,6 +40,8 @@ const tests = (folder: string): readonly string[] => [`${folder}/**/*.test.ts`, 
 
 export default defineConfig({
   test: {
+    // Tests wait more than they compute. By itself vitest leaves a core free, so two cores would run file by file.
+    maxWorkers: 2,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     // Its own default of 1 s is short for a machine that runs all projects at once.
