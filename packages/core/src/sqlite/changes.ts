@@ -32,7 +32,7 @@ export class SqliteChanges implements Changes {
     });
     return () => {
       this.#listeners.delete(listener);
-      if (this.#listeners.size === 0) this.stop();
+      if (this.#listeners.size === 0) this.#stop();
     };
   }
 
@@ -44,7 +44,13 @@ export class SqliteChanges implements Changes {
     });
   }
 
-  stop(): void {
+  /** Tells nobody anything more. */
+  close(): void {
+    this.#listeners.clear();
+    this.#stop();
+  }
+
+  #stop(): void {
     if (this.#timer !== null) clearTimeout(this.#timer);
     this.#timer = null;
   }

@@ -61,7 +61,8 @@ function refuseNewer(found: number, known: readonly Migration[], path: string): 
   );
 }
 
-/** Reads what the first migration made. `file` tells a copied file from the one it was copied from. */
-export function readIdentity(sql: Statements, file: string): StoreIdentity {
+/** Reads what the first migration made. The file's identity tells a copy from the file that it was copied from. */
+export function readIdentity(sql: Statements, { file, path }: Connection): StoreIdentity {
+  checkSchema(sql, path);
   return { epoch: `${readMeta(sql, "database_id")}:${file}`, secret: readMeta(sql, "secret")! };
 }

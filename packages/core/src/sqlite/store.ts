@@ -31,8 +31,9 @@ export interface SqliteStoreOptions {
 /**
  * A store in one SQLite file, on `node:sqlite`, for any number of processes of one host.
  *
- * `path` names a file whose folder exists; the file may be absent, or be the application's own database. `":memory:"`
- * keeps everything in this process for as long as the store is open. Nothing is opened before the first verb.
+ * `path` names a file whose folder exists; `migrate()` makes the file if it is absent. It may be the application's own
+ * database, which then keeps a write-ahead log. `":memory:"` keeps everything in this process for as long as the store is
+ * open. Nothing is opened before the first verb. Throws `BAD_REQUEST` for a path or an option that it cannot use.
  *
  * A verb that changes something is answered once it is on the disk (`synchronous = FULL`). While another transaction is
  * open on the file, verbs wait without blocking the event loop, up to 5 s, and then throw `UNAVAILABLE`.
@@ -42,7 +43,7 @@ export interface SqliteStoreOptions {
  */
 export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Store {
   const connection = new Connection(checkPath(path));
-  refuseUnknownOptions("The options of sqliteStore", options, ["clock"]);
+  refuseUnknownOptions("The option object of sqliteStore", options, ["clock"]);
   const time = new StoreTime(options.clock ?? { offsetMs: 0 });
   const changes = new SqliteChanges(connection);
   const upkeep = new Upkeep(connection);
@@ -109,15 +110,15 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         checkSchema(sql, connection.path);
         time.recall(sql);
       }),
-    identity: () => read((sql) => readIdentity(sql, connection.file)),
+    identity: () => read((sql) => readIdentity(sql, connection)),
     ping: () =>
       read((sql) => {
         connection.checkFile();
         sql.get("SELECT 1 FROM sqlite_schema");
       }),
     async close() {
-      changes.stop();
       await queue.drained();
+      changes.close();
       upkeep.stop();
       connection.close();
     },

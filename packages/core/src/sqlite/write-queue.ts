@@ -49,7 +49,7 @@ interface Finished {
  * share. Pausing while another transaction holds the lock; calls that come meanwhile join, and one that met the lock 5 s
  * ago is answered `UNAVAILABLE`.
  *
- * A call that fails takes back its own writes only. That needs a savepoint for each, which costs a third of the
+ * A call that fails takes back its own writes only. That needs a savepoint for each, which costs a quarter of the
  * throughput; so the calls run without, and where one failed all of them run again, each in its savepoint.
  */
 export class WriteQueue {
