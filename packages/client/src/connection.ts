@@ -15,7 +15,16 @@ import {
   SILENT_HEARTBEATS,
   STREAM_AGAIN_MS,
 } from "./times.ts";
-import { forgetRevisions, isSettled, notify, refuse, setCarried, takeChanges, type WatchedJob } from "./watched-job.ts";
+import {
+  forgetRevisions,
+  isSettled,
+  MOST_IDS,
+  notify,
+  refuse,
+  setCarried,
+  takeChanges,
+  type WatchedJob,
+} from "./watched-job.ts";
 
 /**
  * The one connection of a client, which carries all its watches: a loop of streams or polls, with a pause after each.
@@ -152,7 +161,11 @@ export function createConnection(core: ClientCore): Connection {
       const watch = [...jobs.values()].filter((job) => job.listeners.size && !(isAsleep && isSettled(job)));
       if (!watch.length) return isAsleep ? ASLEEP_POLL_MS : 0;
       current = new AbortController();
-      const answer = await call<StatesData>("/poll", JSON.stringify({ watch }, ["watch", "id", "revision"]), current);
+      const answer = await call<StatesData>(
+        "/poll",
+        JSON.stringify({ watch: watch.slice(0, MOST_IDS) }, ["watch", "id", "revision"]),
+        current,
+      );
       if (current.signal.reason === 0) return 0;
       if (answer.success) {
         answer.data.states.forEach(receive);
@@ -164,8 +177,8 @@ export function createConnection(core: ClientCore): Connection {
     }
     const { code, retryAfterMs = 0 } = result;
     if (code === "PROTOCOL_UNSUPPORTED") unsupported = result;
-    // An error that says when to come back is no refusal.
-    if (code !== "UNAVAILABLE" && !retryAfterMs) refuseAll(result);
+    // What may be over at the next attempt is no refusal.
+    if (!/^(UNAVAILABLE|RATE_LIMITED|INTERNAL)$/.test(code)) refuseAll(result);
     if (unsupported) end();
     show("offline");
     polls = 0;

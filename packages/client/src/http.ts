@@ -56,8 +56,8 @@ export function createHttp(options: () => ForgeClientOptions, { fetch, after }: 
 
 /** Reads the gateway's envelope. The page of a proxy is a refusal only where its status says so (4xx). */
 export async function readEnvelope<Data>(response: Response): Promise<WireResult<Data>> {
-  const answer = (await response.json().catch(() => null)) as Partial<WireResult<Data>> | null;
-  if (answer && "success" in answer) return answer as WireResult<Data>;
+  const answer = (await response.json().catch(() => null)) as Partial<{ success: true } & { error: WireError }> | null;
+  if (answer?.success || answer?.error?.code) return answer as WireResult<Data>;
   const { status, url } = response;
   return refusal(
     status >= 400 && status < 500 ? "BAD_REQUEST" : "UNAVAILABLE",

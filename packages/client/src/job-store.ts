@@ -114,7 +114,7 @@ export function createStore<Output>(
     if (status === "completed") done.resolve(output as Output);
     else {
       const code = status.toUpperCase() as JobFailedCode;
-      done.reject(fail(job.refusal ?? { code, message: error ?? `The job is ${status}.` }));
+      done.reject(fail(job.refusal ?? { code, message: error ?? `The job is ${status.replace("_", " ")}.` }));
     }
     releaseUnused();
   };

@@ -134,7 +134,10 @@ export function setCarried(jobs: WatchedJobs): void {
   notify(jobs);
 }
 
-/** Takes what a stream is still to be asked for: what it lacks, and what it carries for nobody. */
+/** How many ids one request may name, as the protocol says. */
+export const MOST_IDS = 1_000;
+
+/** Takes what a stream is still to be asked for: what it lacks, and what it carries for nobody. More than fits is left. */
 export function takeChanges(jobs: WatchedJobs, stream: object): { add: Watch[]; remove: string[] } {
   const add: Watch[] = [];
   const remove: string[] = [];
@@ -143,7 +146,7 @@ export function takeChanges(jobs: WatchedJobs, stream: object): { add: Watch[]; 
     if (!job.listeners.size) {
       jobs.delete(id);
       if (isRequested) remove.push(id);
-    } else if (!isRequested) {
+    } else if (!isRequested && add.length < MOST_IDS) {
       job.requestedOn = stream;
       add.push({ id, revision: job.revision });
     }

@@ -200,6 +200,13 @@ test("a problem ends its stream, and the next is opened with growing backoff", a
   await server.next("/events");
 });
 
+test("a problem that may pass leaves its jobs loading", async () => {
+  const { server, client } = await createWorld();
+  const recording = record(client.jobStore(newId()));
+  (await server.next("/events")).connect().send("problem", { code: "RATE_LIMITED", message: "Too many streams." });
+  await recording.when((view) => view.loading && view.connection === "offline");
+});
+
 test("a protocol that is not served ends the client with a sentence", async () => {
   const { server, client, clock, page } = await createWorld();
   const first = newId();

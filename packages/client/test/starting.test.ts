@@ -137,6 +137,20 @@ test("the page of a proxy refuses a start where it says 4xx, and otherwise does 
   await expect(store.done).rejects.toMatchObject({ code: "BAD_REQUEST" });
 });
 
+test.each(["no such page", null, { success: false, error: "no such page" }, { message: "no such page" }])(
+  "JSON that is not the gateway's (%j) refuses a start where its status is 4xx",
+  async (body) => {
+    const { server, client } = await createWorld();
+    const store = client.createJobStore("export_users", {});
+    const { done } = store;
+    (await server.next("/rpc/export_users")).json(404, body);
+    await expect(done).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+      message: `${server.url}/rpc/export_users answered 404, no Forge gateway.`,
+    });
+  },
+);
+
 test("arguments that are no JSON are the caller's error", async () => {
   const { server, client } = await createWorld();
   const circular: Record<string, unknown> = {};

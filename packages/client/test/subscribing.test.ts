@@ -1,4 +1,6 @@
+import { LIMITS } from "@forge-jobs/protocol";
 import { expect, test } from "vitest";
+import { MOST_IDS } from "../src/watched-job.ts";
 import { newId, snapshot } from "./wire-values.ts";
 import { attach, BACKOFF_MS, createWorld, record } from "./world.ts";
 
@@ -195,4 +197,23 @@ test("an answer that the stream has overtaken does not say not found", async () 
   await recording.when((view) => view.connection === "live");
   await server.quiet();
   expect(recording.views.at(-1)).toMatchObject({ status: "pending" });
+});
+
+test("more jobs than one request may name go in parts", async () => {
+  const { server, client } = await createWorld();
+  expect(MOST_IDS).toBe(LIMITS.watchIds);
+  const ids = Array.from({ length: MOST_IDS + 1 }, newId);
+  for (const id of ids) client.jobStore(id);
+  const events = await server.next("/events");
+  expect(events.body.watch).toHaveLength(MOST_IDS);
+  events.connect();
+  const change = await server.next("/subscribe");
+  expect(change.body.add).toEqual([{ id: ids.at(-1), revision: 0 }]);
+});
+
+test("polls name no more jobs than one request may", async () => {
+  const { server, client } = await createWorld();
+  for (let job = 0; job <= MOST_IDS; job++) client.jobStore(newId());
+  (await server.next("/events")).accept().end();
+  expect((await server.next("/poll")).body.watch).toHaveLength(MOST_IDS);
 });
