@@ -107,6 +107,9 @@ export function defineJob<In = unknown, Parsed = In, Ret = unknown, Out = Ret>(
   if (![undefined, true, "watch"].includes(options.public)) {
     throw new ForgeError("BAD_REQUEST", `public of ${name} must be true or "watch"; got ${shown(options.public)}.`);
   }
+  if (options.publicError !== undefined && typeof options.publicError !== "function") {
+    throw new ForgeError("BAD_REQUEST", `publicError of ${name} must be a function of the error.`);
+  }
   return {
     name,
     input: schemaOf(name, "input", options.input),

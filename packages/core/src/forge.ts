@@ -4,18 +4,14 @@ import { durationMs } from "./duration.ts";
 import { ForgeError, shown } from "./errors.ts";
 import type { Forge, ForgeOptions, WorkerOptions } from "./forge-types.ts";
 import { createJobs } from "./jobs.ts";
-import { consoleLogger, type Logger } from "./logger.ts";
-import { periodic } from "./maintenance/periodic.ts";
-import { rescueDead } from "./maintenance/rescue.ts";
-import { sweepEnded } from "./maintenance/sweep.ts";
+import { Life } from "./life.ts";
+import { childLogger, consoleLogger, type Logger } from "./logger.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import type { NewJob } from "./store.ts";
-import { thisProcess } from "./worker/process-identity.ts";
 import { Worker } from "./worker/worker.ts";
 
 const INSERT_BATCH = 1_000;
 const SLOTS = 10;
-const SWEEP_MS = 60_000;
 const OWN_CONTEXT_NAMES = [
   "jobId",
   "attempt",
@@ -38,7 +34,10 @@ const OWN_CONTEXT_NAMES = [
 export function createForge(options: ForgeOptions): Forge {
   refuseUnknownOptions("createForge", options, ["store", "jobs", "context", "worker", "migrate", "logger"]);
   const { store } = options;
-  const log: Logger = options.logger ?? consoleLogger;
+  if (typeof store?.jobs?.claim !== "function") {
+    throw new ForgeError("BAD_REQUEST", "createForge({ store }) takes what sqliteStore or postgresStore made.");
+  }
+  const log = loggerOf(options.logger ?? consoleLogger);
   const definitions = definitionsOf(options.jobs);
   const context = contextOf(options.context ?? {});
   const work = options.worker === false ? null : workOf(options.worker ?? {}, definitions);
@@ -86,31 +85,13 @@ export function createForge(options: ForgeOptions): Forge {
 
   const worker =
     work === null ? null : new Worker({ store, definitions, ...work, context, log, random: Math.random, dispatch });
-  const sweeps: (() => Promise<void>)[] = [];
-  let stopping: Promise<void> | null = null;
-
-  const start = async (): Promise<void> => {
-    await (options.migrate === false ? store.checkSchema() : store.migrate());
-    if (worker === null) return;
-    await worker.start();
-    const { lease } = worker;
-    const rescue = { workers: store.workers, self: thisProcess(), mayJudge: () => lease.mayJudge, log };
-    sweeps.push(
-      periodic("rescue", lease.intervalMs, () => rescueDead(rescue), log, Math.random),
-      periodic("dead letters", SWEEP_MS, () => sweepEnded(store.sweeps), log, Math.random),
-    );
-  };
-  const stop = async (timeoutMs: number): Promise<void> => {
-    await Promise.all(sweeps.map((end) => end()));
-    await worker?.stop(timeoutMs);
-    await store.close();
-  };
+  const life = new Life(store, worker, log);
 
   return {
-    start,
-    stop: (stopOptions = {}) => {
+    start: () => life.start(options.migrate !== false),
+    stop: async (stopOptions = {}) => {
       refuseUnknownOptions("stop", stopOptions, ["timeout"]);
-      return (stopping ??= stop(durationMs(stopOptions.timeout ?? "30s", "timeout")));
+      await life.stop(durationMs(stopOptions.timeout ?? "30s", "timeout"));
     },
     dispatch,
     dispatchMany: async (job, inputs, dispatchOptions = {}) => {
@@ -136,7 +117,19 @@ function startsAtOnce({ due, keys }: NewJob): boolean {
   return keys.length === 0 && "delayMs" in due && due.delayMs === 0;
 }
 
+function loggerOf(logger: Logger): Logger {
+  for (const level of ["debug", "info", "warn", "error"] as const) {
+    if (typeof logger[level] !== "function") {
+      throw new ForgeError("BAD_REQUEST", `createForge({ logger }) needs a function ${level}(message, fields?).`);
+    }
+  }
+  // Guarded, since a logger that throws must not fail a job or end the process.
+  return childLogger(logger, {});
+}
+
 function definitionsOf(jobs: readonly JobDefinition[]): Map<string, JobDefinition> {
+  if (!Array.isArray(jobs))
+    throw new ForgeError("BAD_REQUEST", "createForge({ jobs }) takes a list of what defineJob made.");
   const definitions = new Map<string, JobDefinition>();
   for (const job of jobs) {
     if (typeof job?.run !== "function")
@@ -176,6 +169,8 @@ function workOf(
     }
   }
   const leaseMs = durationMs(options.lease ?? "30s", "worker.lease");
+  if (leaseMs > 24 * 60 * 60_000)
+    throw new ForgeError("BAD_REQUEST", `worker.lease must be at most "24h"; got ${shown(options.lease)}.`);
   if (leaseMs < 500)
     throw new ForgeError("BAD_REQUEST", `worker.lease must be at least "500ms"; got ${shown(options.lease)}.`);
   return { queues, leaseMs };

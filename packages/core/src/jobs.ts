@@ -85,7 +85,7 @@ export function createJobs(store: Store, onCancelled: (id: string) => void): Job
         );
       }
     },
-    states: (ids) => store.jobs.states({ ids: ids.map((id) => checkId(id, "A job's id")) }),
+    states: async (ids) => store.jobs.states({ ids: ids.map((id) => checkId(id, "A job's id")) }),
   };
 }
 

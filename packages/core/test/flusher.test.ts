@@ -130,3 +130,25 @@ test("a thousand outcomes without an answer close the window, and answers open i
   await flusher.settled();
   expect(flusher.hasRoom).toBe(true);
 });
+
+test("an outage in the middle of halving acknowledges nothing twice, and leaves the window as it was", async () => {
+  let refusals = 0;
+  let away = 1;
+  const { flusher, results, source } = flusherOver(async (updates) => {
+    if (updates.length === 4 && refusals++ === 0) throw new ForgeError("BAD_REQUEST", "refused");
+    if (updates[0]?.id === "c" && away-- > 0) throw new ForgeError("UNAVAILABLE", "away");
+    return applied(updates);
+  });
+  for (const id of ["a", "b", "c", "d"])
+    flusher.push(said(id, { outcome: { kind: "completed", output: null } }), source);
+  await flusher.settled();
+  expect(results.map(({ id }) => id)).toEqual(["a", "b", "c", "d"]);
+  for (let n = 0; n < 999; n++)
+    flusher.push(said(`job-${n}`, { outcome: { kind: "completed", output: null } }), source);
+  expect(flusher.hasRoom).toBe(true);
+  flusher.push(said("job-0", { outcome: { kind: "given_back", delayMs: 0 } }), source);
+  expect(flusher.hasRoom).toBe(true);
+  flusher.push(said("job-999", { outcome: { kind: "completed", output: null } }), source);
+  expect(flusher.hasRoom).toBe(false);
+  await flusher.settled();
+});

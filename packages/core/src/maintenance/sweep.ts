@@ -6,7 +6,10 @@ const DEAD_LETTER_AFTER_MS = 60 * 60_000;
 const BATCH = 1_000;
 
 /** Moves what has been failed for long enough to `dead_letter`, and forgets request keys that have run out. */
-export async function sweepEnded(sweeps: SweepVerbs): Promise<void> {
-  while ((await sweeps.deadLetter({ afterMs: DEAD_LETTER_AFTER_MS, limit: BATCH })) === BATCH);
-  while ((await sweeps.expiredKeys({ limit: BATCH })) === BATCH);
+export async function sweepEnded(sweeps: SweepVerbs, isStopping: () => boolean): Promise<void> {
+  const all = async (batch: () => Promise<number>): Promise<void> => {
+    while (!isStopping() && (await batch()) === BATCH);
+  };
+  await all(() => sweeps.deadLetter({ afterMs: DEAD_LETTER_AFTER_MS, limit: BATCH }));
+  await all(() => sweeps.expiredKeys({ limit: BATCH }));
 }

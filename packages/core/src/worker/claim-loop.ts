@@ -152,9 +152,12 @@ export class ClaimLoop {
   }
 
   #claim(): void {
-    const workerId = this.#host.workerId();
-    if (workerId === null) return;
     clearTimeout(this.#timer);
+    const workerId = this.#host.workerId();
+    if (workerId === null) {
+      this.#timer = setTimeout(() => this.resume(), POLL_CEILING_MS);
+      return;
+    }
     this.#claiming = this.#claimAs(workerId);
   }
 
@@ -196,6 +199,7 @@ export class ClaimLoop {
       // The claim after the ceiling meets the same trouble, and reports it.
     }
     if (!this.#asleep || this.#stopped) return;
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.wake(), Math.min(due ?? POLL_CEILING_MS, POLL_CEILING_MS));
   }
 

@@ -32,15 +32,13 @@ function plainPublicError(jobId: string): string {
 }
 
 function publicSentence(job: JobDefinition, jobId: string, thrown: unknown): string {
-  const said = publicCause(thrown);
-  if (said !== null) return said.message;
-  if (job.publicError !== null) {
-    try {
-      const sentence: unknown = job.publicError(thrown);
-      if (typeof sentence === "string" && sentence !== "") return sentence;
-    } catch {
-      // A broken publicError must not leak the error that it was asked about.
-    }
+  // Errors are objects of the user's making: a getter may throw, and a message may be no text.
+  try {
+    const said = publicCause(thrown);
+    const sentence: unknown = said === null ? job.publicError?.(thrown) : said.message;
+    if (typeof sentence === "string" && sentence !== "") return sentence;
+  } catch {
+    // A broken publicError must not leak the error that it was asked about.
   }
   return plainPublicError(jobId);
 }

@@ -15,6 +15,14 @@ interface Entry {
   readonly update: RunUpdate;
   readonly source: UpdateSource;
   readonly bytes: number;
+  /** What its outcome takes of the window; null for an update that ends nothing. */
+  readonly outcomeBytes: number | null;
+}
+
+/** What became of a batch: how many rows others held, and whether the database was out of reach for some of it. */
+interface SendResult {
+  readonly held: number;
+  readonly away: boolean;
 }
 
 const BATCH_ROWS = 1_000;
@@ -40,6 +48,7 @@ export class Flusher {
   readonly #queue = new Map<string, Entry>();
   #flushing = false;
   #abandoned = false;
+  #isAway = false;
   #outcomes = 0;
   #outcomeBytes = 0;
   #idle: PromiseWithResolvers<void> | null = null;
@@ -58,12 +67,8 @@ export class Flusher {
 
   /** Adds an update; a later one of the same run merges into it until it is sent. */
   push(update: RunUpdate, source: UpdateSource): void {
-    const entry: Entry = { update, source, bytes: bytesOf(update) };
-    if (update.outcome !== null) {
-      this.#outcomes++;
-      this.#outcomeBytes += entry.bytes;
-    }
-    this.#enqueue(entry);
+    if (this.#abandoned) return;
+    this.#enqueue(entryOf(update, source));
     if (!this.#flushing) {
       this.#flushing = true;
       void this.#flushAll();
@@ -77,16 +82,10 @@ export class Flusher {
     return this.#idle.promise;
   }
 
-  /** Gives up on what is not written: the process is about to end, and others will rescue its jobs. */
+  /** Takes and writes nothing any more: the process is about to end, and others will rescue what is left. */
   abandon(): void {
     this.#abandoned = true;
     this.#queue.clear();
-  }
-
-  #enqueue(entry: Entry): void {
-    const key = keyOf(entry.update);
-    const before = this.#queue.get(key);
-    this.#queue.set(key, before === undefined ? entry : merged(before, entry));
   }
 
   async #flushAll(): Promise<void> {
@@ -96,17 +95,11 @@ export class Flusher {
       // at once is one update and not two.
       await turn();
       const batch = this.#take();
-      try {
-        const held = await this.#send(batch);
-        failures = 0;
-        if (held === batch.length) await sleep(HELD_PAUSE_MS);
-      } catch (cause) {
-        if (failures++ === 0)
-          this.#log.warn("The database does not take what running jobs report; trying on", { cause });
-        if (this.#abandoned) break;
-        this.#putBack(batch);
-        await sleep(Math.min(50 * 2 ** failures, LONGEST_PAUSE_MS) * (0.5 + this.#random()));
-      }
+      const result = await this.#send(batch);
+      if (this.#abandoned) break;
+      failures = result.away ? failures + 1 : 0;
+      if (result.away) await sleep(Math.min(50 * 2 ** failures, LONGEST_PAUSE_MS) * (0.5 + this.#random()));
+      else if (result.held === batch.length) await sleep(HELD_PAUSE_MS);
     }
     this.#flushing = false;
     this.#idle?.resolve();
@@ -125,88 +118,108 @@ export class Flusher {
     return batch;
   }
 
-  /** Sends a batch and answers how many rows were held by others. Throws only if the database is out of reach. */
-  async #send(batch: readonly Entry[]): Promise<number> {
+  /** Sends a batch, and puts back what was not written: rows that others hold, or all of it if the database is away. */
+  async #send(batch: readonly Entry[]): Promise<SendResult> {
     let results: readonly RunUpdateResult[];
     try {
       results = await this.#jobs.update({ updates: batch.map((entry) => entry.update) });
     } catch (error) {
-      if (!(error instanceof ForgeError) || error.code === "UNAVAILABLE") throw error;
-      return this.#sendHalves(batch, error);
+      const code = error instanceof ForgeError ? error.code : "INTERNAL";
+      if (code === "BAD_REQUEST" || code === "INTERNAL") return this.#sendHalves(batch, error, code);
+      if (!this.#isAway)
+        this.#log.warn("The database does not take what running jobs report; trying on", { cause: error });
+      this.#isAway = true;
+      for (const entry of batch) this.#putBack(entry);
+      return { held: 0, away: true };
     }
-    const hadRoom = this.hasRoom;
+    this.#isAway = false;
     let held = 0;
     for (const [index, entry] of batch.entries()) {
       const result = results[index];
       if (result === undefined || result.result === "held") {
         held++;
-        this.#putBack([entry]);
+        this.#putBack(entry);
       } else {
         this.#acknowledge(entry, result);
       }
     }
-    if (!hadRoom && this.hasRoom) this.#onRoom();
-    return held;
+    return { held, away: false };
   }
 
   /** One bad value must not fail its neighbours: halve until the culprit stands alone. */
-  async #sendHalves(batch: readonly Entry[], error: ForgeError): Promise<number> {
-    if (batch.length > 1) {
+  async #sendHalves(batch: readonly Entry[], error: unknown, code: "BAD_REQUEST" | "INTERNAL"): Promise<SendResult> {
+    const [only] = batch;
+    if (batch.length > 1 || only === undefined) {
       const middle = batch.length >> 1;
-      return (await this.#send(batch.slice(0, middle))) + (await this.#send(batch.slice(middle)));
+      const first = await this.#send(batch.slice(0, middle));
+      const second = await this.#send(batch.slice(middle));
+      return { held: first.held + second.held, away: first.away || second.away };
     }
-    for (const entry of batch) {
-      this.#log.error("The database refuses what a job reports", {
-        jobId: entry.update.id,
-        cause: error.cause ?? error,
-      });
-      const mended = entry.source.onRefused(entry.update);
-      if (mended === null) {
-        this.#acknowledge(entry, { id: entry.update.id, result: "stale", cancelRequested: false });
-      } else {
-        this.#enqueue({ update: mended, source: entry.source, bytes: entry.bytes });
-      }
+    this.#log.error("The database refuses what a job reports", { jobId: only.update.id, cause: error });
+    const mended = code === "BAD_REQUEST" ? only.source.onRefused(only.update) : null;
+    if (mended === null) {
+      // The row is still marked as this worker's; its next beats find that nobody knows of it, and give it back.
+      this.#acknowledge(only, { id: only.update.id, result: "stale", cancelRequested: false });
+    } else {
+      this.#uncount(only);
+      this.#enqueue(entryOf(mended, only.source));
     }
-    return 0;
+    return { held: 0, away: false };
   }
 
   #acknowledge(entry: Entry, result: RunUpdateResult): void {
-    if (entry.update.outcome !== null) {
-      this.#outcomes--;
-      this.#outcomeBytes -= entry.bytes;
-    }
+    const hadRoom = this.hasRoom;
+    this.#uncount(entry);
     entry.source.onResult(result, entry.update);
+    if (!hadRoom && this.hasRoom) this.#onRoom();
   }
 
-  /** What was not written goes before what came later. */
-  #putBack(entries: readonly Entry[]): void {
-    for (const entry of entries) {
-      const key = keyOf(entry.update);
-      const later = this.#queue.get(key);
-      this.#queue.set(key, later === undefined ? entry : merged(entry, later));
+  #enqueue(entry: Entry): void {
+    if (entry.outcomeBytes !== null) {
+      this.#outcomes++;
+      this.#outcomeBytes += entry.outcomeBytes;
     }
+    const key = keyOf(entry.update);
+    const before = this.#queue.get(key);
+    this.#queue.set(key, before === undefined ? entry : this.#merged(before, entry));
   }
+
+  /** What was not written goes before what came later. It is counted already. */
+  #putBack(entry: Entry): void {
+    const key = keyOf(entry.update);
+    const later = this.#queue.get(key);
+    this.#queue.set(key, later === undefined ? entry : this.#merged(entry, later));
+  }
+
+  /** One entry for two; of two outcomes the later one stands. */
+  #merged(before: Entry, after: Entry): Entry {
+    if (after.outcomeBytes !== null) this.#uncount(before);
+    const update: RunUpdate = {
+      id: after.update.id,
+      claimNo: after.update.claimNo,
+      started: before.update.started || after.update.started,
+      progress: after.update.progress === undefined ? before.update.progress : after.update.progress,
+      message: after.update.message === undefined ? before.update.message : after.update.message,
+      outcome: after.update.outcome ?? before.update.outcome,
+    };
+    const outcomeBytes = after.outcomeBytes ?? before.outcomeBytes;
+    return { update, source: after.source, bytes: bytesOf(update), outcomeBytes };
+  }
+
+  #uncount({ outcomeBytes }: Entry): void {
+    if (outcomeBytes === null) return;
+    this.#outcomes--;
+    this.#outcomeBytes -= outcomeBytes;
+  }
+}
+
+function entryOf(update: RunUpdate, source: UpdateSource): Entry {
+  const bytes = bytesOf(update);
+  return { update, source, bytes, outcomeBytes: update.outcome === null ? null : bytes };
 }
 
 function keyOf(update: RunUpdate): string {
   return `${update.id} ${update.claimNo}`;
-}
-
-function merged(before: Entry, after: Entry): Entry {
-  const update: RunUpdate = {
-    id: after.update.id,
-    claimNo: after.update.claimNo,
-    started: before.update.started || after.update.started,
-    progress: after.update.progress === undefined ? before.update.progress : after.update.progress,
-    message: after.update.message === undefined ? before.update.message : after.update.message,
-    outcome: after.update.outcome ?? before.update.outcome,
-  };
-  // The bytes of an outcome are counted once, when it is pushed, and must come off unchanged.
-  return {
-    update,
-    source: after.source,
-    bytes: after.update.outcome === null ? before.bytes + after.bytes : after.bytes,
-  };
 }
 
 function bytesOf({ message, outcome }: RunUpdate): number {

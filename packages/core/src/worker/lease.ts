@@ -55,6 +55,16 @@ export class Lease {
     return this.workerId !== null && this.#host.now() - this.#unbrokenSince >= this.#leaseMs;
   }
 
+  /** The store says that this process's own lease is over, whatever its clock says: it was asleep, or the clock moved. */
+  distrust(): void {
+    this.#unbrokenSince = this.#host.now();
+  }
+
+  /** The worker's id, in force or not. */
+  get ownId(): string {
+    return this.#workerId;
+  }
+
   /** How long a beat waits for the next, in milliseconds. */
   get intervalMs(): number {
     return this.#leaseMs / 3;

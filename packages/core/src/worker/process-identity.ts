@@ -18,10 +18,14 @@ export function thisProcess(): ProcessIdentity {
  * or belongs to a process with another start time. A false answer says nothing.
  */
 export function isGone(other: ProcessIdentity, self: ProcessIdentity): boolean {
+  // Where the boot has no name, two hosts of one name could not be told apart.
+  if (self.bootId === "") return false;
   const sameHost = other.host === self.host && other.bootId === self.bootId && other.pidNamespace === self.pidNamespace;
   if (!sameHost) return false;
-  if (other.processStart !== "" && processStart(other.pid) !== other.processStart) return true;
-  return !isRunning(other.pid);
+  if (!isRunning(other.pid)) return true;
+  const start = processStart(other.pid);
+  // What cannot be read (another user's process) is not judged.
+  return start !== "" && other.processStart !== "" && start !== other.processStart;
 }
 
 function isRunning(pid: number): boolean {
@@ -33,11 +37,11 @@ function isRunning(pid: number): boolean {
   }
 }
 
-/** Field 22 of /proc/<pid>/stat, counted after the command's name, which may hold spaces; a zombie counts as gone. */
+/** Field 22 of /proc/<pid>/stat, counted after the command's name, which may hold spaces; a zombie has "ended". */
 function processStart(pid: number): string {
   const stat = tryRead(() => readFileSync(`/proc/${pid}/stat`, "utf8"));
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? "" : (fields[19] ?? "");
+  return fields[0] === "Z" || fields[0] === "X" ? "ended" : (fields[19] ?? "");
 }
 
 function tryRead(read: () => string): string {

@@ -36,7 +36,8 @@ export interface RunHost {
 /** A failure that no further run can mend; its message names the code that operators search for. */
 class Hopeless extends Error {}
 
-const GRACE_MS = 5_000;
+/** How long a handler's word counts after its signal aborted. */
+export const GRACE_MS: number = 5_000;
 
 const ABORT_SENTENCES: Record<AbortCode, string> = {
   CANCELLED: "The job was cancelled.",
@@ -89,14 +90,16 @@ export class Run implements UpdateSource {
     this.#startedAt = performance.now();
     this.#say({ started: true });
     this.#armTimeout();
+    let outcome: () => Outcome;
     try {
       const output = await this.#call();
-      this.#settle(() => this.#completed(output));
+      outcome = () => this.#completed(output);
     } catch (thrown) {
       const seen = tame(thrown);
-      this.#settle(() => this.#failed(seen));
+      outcome = () => this.#failed(seen);
     }
     this.#ended = true;
+    this.#settle(outcome);
     if (this.#slotHeld) this.#giveSlotBack(false);
     else this.#host.zombieEnded(this);
   }
@@ -176,10 +179,7 @@ export class Run implements UpdateSource {
         return signal();
       },
       progress: (percent, message) => this.#progress(percent, message),
-      heartbeat: async () => {
-        if (this.#abortedBy !== null) throw this.#abortedBy;
-        this.#armTimeout();
-      },
+      heartbeat: () => this.#heartbeat(),
       isCancelRequested: () => this.#cancelRequested,
       dispatch: this.#host.dispatch,
     };
@@ -211,6 +211,17 @@ export class Run implements UpdateSource {
     }
   }
 
+  #heartbeat(): Promise<void> {
+    if (this.#abortedBy !== null) {
+      const refused = Promise.reject(this.#abortedBy);
+      // A call that nobody awaits, say from an interval, must not end the process.
+      refused.catch(() => {});
+      return refused;
+    }
+    if (!this.#ended && !this.#settled) this.#armTimeout();
+    return Promise.resolve();
+  }
+
   #say(part: Partial<RunUpdate>): void {
     this.#host.push(
       {
@@ -230,8 +241,9 @@ export class Run implements UpdateSource {
     this.#disarm();
     this.#disarmGrace();
     if (this.#settled) return;
+    const settled = outcome();
     this.#settled = true;
-    this.#say({ outcome: outcome() });
+    this.#say({ outcome: settled });
   }
 
   #completed(output: unknown): Outcome {

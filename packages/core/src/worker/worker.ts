@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from "node:timers/promises";
 import type { ForgeContext } from "../context.ts";
 import type { JobDefinition } from "../define.ts";
 import type { Forge } from "../forge-types.ts";
 import type { Logger } from "../logger.ts";
+import { longTimer } from "../long-timer.ts";
 import type { AbortCode } from "../outcomes.ts";
 import type { ClaimedJob, HeldRow, NewJob, Store } from "../store.ts";
 import { CancelWatch } from "./cancel-watch.ts";
@@ -10,7 +10,7 @@ import { ClaimLoop } from "./claim-loop.ts";
 import { Flusher } from "./flusher.ts";
 import { Lease } from "./lease.ts";
 import { thisProcess } from "./process-identity.ts";
-import { Run, type RunHost } from "./run.ts";
+import { GRACE_MS, Run, type RunHost } from "./run.ts";
 
 /** What a worker is made of. */
 export interface WorkerDeps {
@@ -38,10 +38,10 @@ const LAST_WRITES_MS = 10_000;
 
 /** Whether `work` ended within `ms`. */
 async function within(work: Promise<void>, ms: number): Promise<boolean> {
-  const over = new AbortController();
-  const limit = sleep(ms, false, { signal: over.signal }).catch(() => false);
-  const done = await Promise.race([work.then(() => true), limit]);
-  over.abort();
+  const over = Promise.withResolvers<boolean>();
+  const disarm = longTimer(() => over.resolve(false), ms);
+  const done = await Promise.race([work.then(() => true), over.promise]);
+  disarm();
   return done;
 }
 
@@ -62,6 +62,7 @@ export class Worker {
   readonly #held = new Map<string, Holding>();
   readonly #zombies = new Map<string, number>();
   readonly #suspects: ClaimedJob[] = [];
+  readonly #lent = new Set<Promise<void>>();
   #suspectRunning: Run | null = null;
   #strayRows = new Map<string, number>();
   #running = 0;
@@ -99,7 +100,7 @@ export class Worker {
       context: deps.context,
       dispatch: deps.dispatch,
       push: (update, source) => this.#flusher.push(update, source),
-      mayAbandon: ({ job }) => (this.#zombies.get(job.queue) ?? 0) < (deps.queues[job.queue] ?? 0),
+      mayAbandon: ({ job }) => this.#stopping || (this.#zombies.get(job.queue) ?? 0) < (deps.queues[job.queue] ?? 0),
       freeSlot: (run, zombie) => this.#onSlotFree(run, zombie),
       zombieEnded: ({ job }) => this.#countZombie(job.queue, -1),
       whyStale: ({ job }) => this.#whyStale(job.id),
@@ -119,37 +120,45 @@ export class Worker {
       },
       onLive: () => {},
     });
-    await this.lease.start();
+    try {
+      await this.lease.start();
+    } catch (error) {
+      this.#unsubscribe();
+      throw error;
+    }
   }
 
-  /** Stops as the class comment says; resolves once everything that jobs had to say is written. */
+  /** Stops as the class comment says; resolves once everything that jobs had to say is written, or cannot be. */
   async stop(timeoutMs: number): Promise<void> {
     this.#stopping = true;
-    this.#unsubscribe();
-    this.#cancelWatch.stop();
     for (const loop of this.#loops.values()) {
       loop.stop();
       for (const job of loop.takeBuffered()) this.#giveBack(job);
     }
     for (const job of this.#suspects.splice(0)) this.#giveBack(job);
-    if (this.#running > 0) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#quiet = resolve;
-      const deadline = setTimeout(() => this.#abortAll("SHUTDOWN"), timeoutMs);
-      await promise;
-      clearTimeout(deadline);
-    }
-    const last = this.#lastWrites();
-    if (!(await within(last, LAST_WRITES_MS))) {
-      this.#flusher.abandon();
+    await this.#handlersEnd(timeoutMs);
+    this.#unsubscribe();
+    this.#cancelWatch.stop();
+    if (!(await within(this.#lastWrites(), LAST_WRITES_MS))) {
       this.#deps.log.error(
         "The database does not answer; what the last jobs reported is lost, and they will run again",
       );
     }
+    this.#flusher.abandon();
+  }
+
+  async #handlersEnd(timeoutMs: number): Promise<void> {
+    if (this.#running === 0) return;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#quiet = resolve;
+    const disarm = longTimer(() => this.#abortAll("SHUTDOWN"), timeoutMs);
+    // A handler that ignores its signal keeps nobody: what it says no longer counts once its grace is over.
+    await within(promise, timeoutMs + GRACE_MS + 1_000);
+    disarm();
   }
 
   async #lastWrites(): Promise<void> {
-    await Promise.all([...this.#loops.values()].map((loop) => loop.idle()));
+    await Promise.all([...[...this.#loops.values()].map((loop) => loop.idle()), ...this.#lent]);
     await this.#flusher.settled();
     await this.lease
       .stop()
@@ -164,6 +173,22 @@ export class Worker {
     const loop = this.#loops.get(job.queue);
     const workerId = loop?.lendSlot() ?? null;
     if (loop === undefined || workerId === null) return false;
+    const inserting = this.#insertFor(job, workerId, loop);
+    // `stop` waits for the answer: a row that is claimed by then must go back.
+    const answered = inserting.then(
+      () => {},
+      () => {},
+    );
+    this.#lent.add(answered);
+    try {
+      await inserting;
+    } finally {
+      this.#lent.delete(answered);
+    }
+    return true;
+  }
+
+  async #insertFor(job: NewJob, workerId: string, loop: ClaimLoop): Promise<void> {
     let claimed = false;
     try {
       claimed = await this.#deps.store.jobs.insertClaimed({ job, workerId });
@@ -171,7 +196,6 @@ export class Worker {
       if (!claimed) loop.returnSlot();
     }
     if (claimed) this.#startLent(job, loop);
-    return true;
   }
 
   #startLent({ id, type, queue, priority, input, owner, maxAttempts, overrides }: NewJob, loop: ClaimLoop): void {
@@ -258,9 +282,9 @@ export class Worker {
     return states[0]?.status === "cancelled" ? "CANCELLED" : "LEASE_LOST";
   }
 
-  #letGo(job: ClaimedJob): void {
+  #letGo({ id, claimNo }: Pick<ClaimedJob, "id" | "claimNo">): void {
     // A later claim of the same job may already stand here.
-    if (this.#held.get(job.id)?.job.claimNo === job.claimNo) this.#held.delete(job.id);
+    if (this.#held.get(id)?.job.claimNo === claimNo) this.#held.delete(id);
   }
 
   /** A job that waits for a slot is no longer this process's. */
@@ -275,7 +299,7 @@ export class Worker {
     const update = { id: job.id, claimNo: job.claimNo, started: false, progress: undefined, message: undefined };
     this.#flusher.push(
       { ...update, outcome: { kind: "given_back", delayMs: 0 } },
-      { onResult: () => this.#held.delete(job.id), onRefused: () => null },
+      { onResult: () => this.#letGo(job), onRefused: () => null },
     );
   }
 

@@ -1,0 +1,70 @@
+import { ForgeError } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+import { periodic } from "./maintenance/periodic.ts";
+import { rescueDead } from "./maintenance/rescue.ts";
+import { sweepEnded } from "./maintenance/sweep.ts";
+import type { Store } from "./store.ts";
+import { thisProcess } from "./worker/process-identity.ts";
+import type { Worker } from "./worker/worker.ts";
+
+const SWEEP_MS = 60_000;
+
+/**
+ * The life of one engine: new, started, stopped.
+ *
+ * New: dispatches work where the schema is up to date already. Started: by the first `start`, which later calls share; one
+ * that failed may be repeated. Stopped: by the first `stop`, which waits for a start under way; never left.
+ */
+export class Life {
+  readonly #store: Store;
+  readonly #worker: Worker | null;
+  readonly #log: Logger;
+  readonly #sweeps: (() => Promise<void>)[] = [];
+  #starting: Promise<void> | null = null;
+  #stopping: Promise<void> | null = null;
+
+  constructor(store: Store, worker: Worker | null, log: Logger) {
+    this.#store = store;
+    this.#worker = worker;
+    this.#log = log;
+  }
+
+  /** See `Forge.start`. */
+  start(migrate: boolean): Promise<void> {
+    if (this.#stopping !== null) {
+      return Promise.reject(new ForgeError("CONFLICT", "This engine was stopped; make a new one with createForge."));
+    }
+    this.#starting ??= this.#start(migrate).catch((error: unknown) => {
+      this.#starting = null;
+      throw error;
+    });
+    return this.#starting;
+  }
+
+  /** See `Forge.stop`. */
+  stop(timeoutMs: number): Promise<void> {
+    return (this.#stopping ??= this.#stop(timeoutMs));
+  }
+
+  async #start(migrate: boolean): Promise<void> {
+    await (migrate ? this.#store.migrate() : this.#store.checkSchema());
+    if (this.#worker === null || this.#stopping !== null) return;
+    await this.#worker.start();
+    const { lease } = this.#worker;
+    const rescue = { workers: this.#store.workers, lease, self: thisProcess(), log: this.#log };
+    const isStopping = (): boolean => this.#stopping !== null;
+    this.#sweeps.push(
+      periodic("rescue", lease.intervalMs, () => rescueDead(rescue), this.#log, Math.random),
+      periodic("dead letters", SWEEP_MS, () => sweepEnded(this.#store.sweeps, isStopping), this.#log, Math.random),
+    );
+  }
+
+  async #stop(timeoutMs: number): Promise<void> {
+    try {
+      await this.#starting?.catch(() => {});
+      await Promise.all([this.#worker?.stop(timeoutMs), ...this.#sweeps.map((end) => end())]);
+    } finally {
+      await this.#store.close();
+    }
+  }
+}
