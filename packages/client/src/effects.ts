@@ -12,7 +12,7 @@ export interface Effects {
 }
 
 /** A page, its window: what tells of its life, and whether it is seen. */
-export interface Page extends Pick<EventTarget, "addEventListener"> {
+interface Page extends Pick<EventTarget, "addEventListener"> {
   readonly document: { readonly hidden: boolean };
 }
 

@@ -57,7 +57,7 @@ export function isSettled({ state }: WatchedJob): boolean {
  * Takes over the known fields of a state. The status of a newer gateway that this version does not know counts as
  * unfinished: the last unfinished one stays.
  */
-export function setState(job: WatchedJob, from: JobState): void {
+function setState(job: WatchedJob, from: JobState): void {
   const state = blankState(job.id) as object as Record<string, unknown>;
   for (const field in state) state[field] = from[field as keyof JobState] ?? state[field];
   if (from.status !== "not_found" && !JOB_STATUSES.includes(from.status)) {

@@ -40,6 +40,8 @@ test("the stream's acknowledgement makes a store live", async () => {
   const recording = record(client.jobStore(id));
   const subscribe = await server.next("/subscribe");
   stream.send("subscribed", { n: 7 });
+  await server.quiet();
+  expect(recording.views.at(-1)?.connection).toBe("connecting");
   stream.send("subscribed", { n: subscribe.body.n });
   const acknowledged = await recording.when((view) => view.connection === "live");
   expect(acknowledged.loading).toBe(true);
