@@ -45,6 +45,12 @@ CREATE TABLE forge_live (
   overrides text,
   -- The idempotency keys that a retry takes again; null for most jobs.
   keys json
+) WITH (
+  -- Room for the next versions of a row on its own page: starts and progress then touch no index (measured: a fifth less
+  -- work for each, and fewer pages in all).
+  fillfactor = 70,
+  -- Every row of this table dies soon, and few of a large backlog do before many have.
+  autovacuum_vacuum_scale_factor = 0.02
 );
 
 -- What a claim walks: one range per lane and priority. The id makes positions exact, so that a claim can go on behind

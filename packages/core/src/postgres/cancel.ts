@@ -5,7 +5,7 @@ import type { Database, Tables } from "./database.ts";
 import { insertEnded } from "./ended-rows.ts";
 import type { HintSink } from "./hints.ts";
 import type { Statement } from "./session.ts";
-import { movedOf, type WrittenRow } from "./written-row.ts";
+import { movedOf, WRITTEN, type WrittenRow } from "./written-row.ts";
 
 type FoundRow = [id: string, status: StoredJobStatus, isLive: boolean];
 
@@ -52,7 +52,7 @@ function cancelStatements(tables: Tables): { write: Statement; find: Statement }
             status = 'cancel_requested', cancel_requested_at = now, cancel_reason = $2::text, revision = l.revision + 1
           FROM ${clock}
           WHERE l.ctid = ANY (ARRAY(SELECT place FROM locked WHERE status = 'running'))
-          RETURNING id, revision, status, progress
+          RETURNING ${WRITTEN}
         ), gone AS (
           DELETE FROM ${live} WHERE ctid = ANY (ARRAY(SELECT place FROM locked WHERE status <> 'running')) RETURNING *
         ), cancelled AS (
@@ -63,7 +63,7 @@ function cancelStatements(tables: Tables): { write: Statement; find: Statement }
             publicError: "$2::text",
           })}
         )
-        SELECT id, revision, status, progress FROM asked UNION ALL SELECT id, revision, status, progress FROM cancelled`,
+        SELECT ${WRITTEN} FROM asked UNION ALL SELECT ${WRITTEN} FROM cancelled`,
     },
     find: {
       text: `SELECT id, status, true FROM ${live} WHERE id = ANY ($1::uuid[])

@@ -62,8 +62,6 @@ const decides = (queue: string, type: string): string =>
 // of all ranges is all it knows. Of a limit that it cannot foresee it takes the index for the cheaper way to a few rows.
 const unforeseen = (limit: string): string => `(SELECT ${limit}::int8)`;
 
-const PLENTY = ", generate_series(1, (SELECT 1)) AS a, generate_series(1, (SELECT 1)) AS b";
-
 /** The statements of one store's claims. */
 export class ClaimStatements {
   readonly #tables: Tables;
@@ -79,7 +77,7 @@ export class ClaimStatements {
           WITH ORDINALITY AS range (lane, priority, job_type, due_us, id, n)
         OFFSET 0
       ) AS range`;
-    const rows = `${tables.live} AS j${PLENTY}
+    const rows = `${tables.live} AS j
       WHERE j.lane = range.lane AND j.priority = range.priority AND j.ready_at IS NOT NULL
         AND ${decides("$6", "range.job_type")} AND (j.ready_at, j.id) >= (range.since, range.id)`;
     const now = nowOf("$7");
@@ -94,12 +92,12 @@ export class ClaimStatements {
     };
     this.#heads = {
       text: `SELECT range.n FROM ${positioned}, LATERAL (
-          SELECT j.ready_at FROM ${rows} AND j.ready_at <= ${now} ORDER BY j.ready_at, j.id LIMIT 1
+          SELECT j.ready_at FROM ${rows} AND j.ready_at <= ${now} ORDER BY j.ready_at, j.id LIMIT ${unforeseen("1")}
         ) AS head ORDER BY head.ready_at LIMIT ${MERGED_RANGES}`,
     };
     this.#nextDue = {
       text: `SELECT date_part('epoch', min(head.ready_at) - ${now}) * 1e3 FROM ${positioned}, LATERAL (
-          SELECT j.ready_at FROM ${rows} ORDER BY j.ready_at, j.id LIMIT 1
+          SELECT j.ready_at FROM ${rows} ORDER BY j.ready_at, j.id LIMIT ${unforeseen("1")}
         ) AS head`,
     };
   }
@@ -130,7 +128,7 @@ export class ClaimStatements {
     const branches = ranges.map((range) => {
       const { dueUs, id } = position(range);
       const [type, since, from] = [range.type, dueUs, id].map((value) => `$${values.push(value)}`);
-      return `(SELECT ctid, ready_at, id FROM ${this.#tables.live} AS j${PLENTY}
+      return `(SELECT ctid, ready_at, id FROM ${this.#tables.live} AS j
         WHERE lane = ${lane(queue, range.type)} AND priority = ${range.priority} AND ${decides("$1", type!)}
           AND (ready_at, id) >= (${sinceOf(`${since}::float8`)}, ${from}::uuid) AND ready_at <= ${now}
         ORDER BY ready_at, id LIMIT ${unforeseen("$4")})`;
@@ -161,7 +159,7 @@ export class ClaimStatements {
         WHEN (SELECT places <> '{}' FROM picked) AND EXISTS (SELECT FROM alive) THEN (SELECT places FROM picked)
       END)
       RETURNING id, job_type, priority, input, owner, attempts, max_attempts, claim_no, deaths, overrides, revision,
-        date_part('epoch', scheduled_at) * 1e6, date_part('epoch', claimed_at) * 1e6, progress`;
+        (date_part('epoch', scheduled_at) * 1e6)::int8, (date_part('epoch', claimed_at) * 1e6)::int8, progress`;
   }
 }
 

@@ -82,7 +82,7 @@ function rangesOf(types: readonly string[], turn: number): Range[] {
 }
 
 function walked(rows: readonly ClaimedRow[], ranges: readonly Range[], limit: number, oldestFirst: boolean): Walked {
-  const taken = rows.map((row) => ({ type: row[1], priority: row[2], dueUs: Math.round(row[11]), id: row[0] }));
+  const taken = rows.map((row) => ({ type: row[1], priority: row[2], dueUs: row[11], id: row[0] }));
   const full = rows.length === limit;
   const last = taken.at(-1);
   // A full claim stopped in the range of its last row. One that merges ranges passes over rows that others have locked

@@ -107,8 +107,10 @@ export class Ear {
       const session = pgSession(client, false);
       this.#up = session;
       this.#host.onUp();
-      do await Promise.race([gone.promise, sleep(TEST_EVERY_MS, undefined, { signal: closing }).catch(ignore)]);
-      while (!closing.aborted && (await this.#hears((work) => work(session), gone.promise)));
+      for (let hears = true; hears && !closing.aborted;) {
+        await Promise.race([gone.promise, sleep(TEST_EVERY_MS, undefined, { signal: closing }).catch(ignore)]);
+        hears = await this.#hears((work) => work(session), gone.promise);
+      }
       return "lost";
     } catch {
       return "unreachable";
@@ -117,7 +119,7 @@ export class Ear {
       const wasUp = this.#up !== null;
       this.#up = null;
       if (wasUp && !closing.aborted) this.#host.onDown();
-      await Promise.race([client.end().catch(ignore), sleep(GOODBYE_MS)]);
+      await Promise.race([client.end().catch(ignore), sleep(GOODBYE_MS, undefined, { ref: false })]);
     }
   }
 

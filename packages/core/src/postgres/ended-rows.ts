@@ -1,4 +1,5 @@
 import type { Tables } from "./database.ts";
+import { WRITTEN } from "./written-row.ts";
 
 /** How a row ends; each is an SQL expression over the live row `l`, the time `now` and what else the statement reads. */
 export interface Ending {
@@ -41,5 +42,5 @@ export function insertEnded({ ended }: Tables, ending: Ending): string {
       CASE WHEN final.status = 'cancelled' THEN now END,
       ${progress}, ${output}, l.owner, ${message}, ${error}, ${publicError}, l.overrides, l.keys
     FROM ${from}, LATERAL (SELECT ${status}) AS final (status)
-    RETURNING id, revision, status, progress`;
+    RETURNING ${WRITTEN}`;
 }

@@ -70,6 +70,7 @@ function poolOf(url: unknown): pg.Pool {
     connectionTimeoutMillis: CONNECT_MS,
     query_timeout: ANSWER_MS,
     keepAlive: true,
+    fallback_application_name: "forge",
   });
   // The next statement meets the same trouble and reports it; without a listener it would end the process.
   pool.on("error", () => {});

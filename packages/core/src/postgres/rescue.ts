@@ -3,7 +3,7 @@ import type { Database, Tables } from "./database.ts";
 import { insertEnded } from "./ended-rows.ts";
 import type { HintSink } from "./hints.ts";
 import type { Statement } from "./session.ts";
-import { movedOf, queuesOf, type QueuedRow } from "./written-row.ts";
+import { movedOf, queuesOf, WRITTEN, type WrittenRow } from "./written-row.ts";
 
 const MS = "interval '1 millisecond'";
 
@@ -15,10 +15,10 @@ export function createRescue(database: Database, hints: HintSink): WorkerVerbs["
     const moved = await database.transaction(async (session) => {
       const retired = await session.run(retire, [workerId, because === "gone", database.offsetMs]);
       if (retired.length === 0) return null;
-      const rows: QueuedRow[] = [];
+      const rows: WrittenRow[] = [];
       const values = [workerId, maxDeaths, death.error, death.publicError, database.offsetMs];
       do {
-        rows.push(...(await session.run<QueuedRow>(giveBack, values)));
+        rows.push(...(await session.run<WrittenRow>(giveBack, values)));
         // A row that the worker's last settle or somebody's cancellation changed while this waited for it looks different
         // by now, and is taken at the second look.
       } while ((await session.run<[boolean]>(hasRows, [workerId]))[0]?.[0] === true);
@@ -60,7 +60,7 @@ function rescueStatements(tables: Tables): { retire: Statement; giveBack: Statem
             deaths = l.deaths + CASE WHEN l.status = 'running' THEN 1 ELSE 0 END, revision = l.revision + 1
           FROM clock
           WHERE l.ctid = ANY (ARRAY(SELECT place FROM held WHERE held.status = 'pending'))
-          RETURNING id, revision, status, progress, queue
+          RETURNING ${WRITTEN}, queue
         ), gone AS (
           DELETE FROM ${live} WHERE ctid = ANY (ARRAY(SELECT place FROM held WHERE held.status <> 'pending')) RETURNING *
         ), ended AS (
@@ -72,8 +72,8 @@ function rescueStatements(tables: Tables): { retire: Statement; giveBack: Statem
             publicError: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE $4::text END",
           })}
         )
-        SELECT id, revision, status, progress, queue FROM back
-        UNION ALL SELECT id, revision, status, progress, NULL FROM ended`,
+        SELECT ${WRITTEN}, queue FROM back
+        UNION ALL SELECT ${WRITTEN}, NULL FROM ended`,
     },
     hasRows: { text: `SELECT EXISTS (SELECT ${heldRows})` },
   };

@@ -6,11 +6,11 @@ import type { HintSink } from "./hints.ts";
 import type { StoredKey } from "./job-rows.ts";
 import { KeyRing, type Want } from "./keys.ts";
 import type { Session, Statement } from "./session.ts";
-import { movedOf, queuesOf, type QueuedRow } from "./written-row.ts";
+import { movedOf, queuesOf, WRITTEN, type WrittenRow } from "./written-row.ts";
 
 interface Retried {
   readonly answers: ReadonlyMap<string, RetryResult>;
-  readonly moved: readonly QueuedRow[];
+  readonly moved: readonly WrittenRow[];
 }
 
 type LockedRow = [id: string, status: StoredJobStatus, keys: string | null];
@@ -33,7 +33,7 @@ export function createRetry(database: Database, hints: HintSink): JobVerbs["retr
 
     const free = ready.flatMap(([id], n) => (taken[n] === true ? [id] : []));
     const values = [binaryArrays.uuid(free), database.offsetMs];
-    const moved = free.length === 0 ? [] : await session.run<QueuedRow>(move, values);
+    const moved = free.length === 0 ? [] : await session.run<WrittenRow>(move, values);
     const rest = ids.filter((id) => !answers.has(id));
     const found = rest.length === 0 ? [] : await session.run<[id: string]>(find, [binaryArrays.uuid(rest)]);
     for (const [id] of found) answers.set(id, "not_settled");
@@ -70,7 +70,7 @@ function retryStatements({ live, ended }: Tables): { lock: Statement; find: Stat
           e.id, now, e.created_at, e.lane, e.claim_no, e.revision + 1, e.attempts, e.attempts + e.budget, e.budget, e.priority,
           'pending', e.job_type, e.queue, e.input, now, e.claimed_at, e.started_at, e.owner, e.overrides, e.keys
         FROM gone AS e, (SELECT statement_timestamp() + $2::float8 * ${MS} AS now) AS clock
-        RETURNING id, revision, status, progress, queue`,
+        RETURNING ${WRITTEN}, queue`,
     },
   };
 }

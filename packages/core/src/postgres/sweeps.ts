@@ -1,7 +1,7 @@
 import type { SweepVerbs } from "../store.ts";
 import type { Database } from "./database.ts";
 import type { HintSink } from "./hints.ts";
-import { movedOf, type WrittenRow } from "./written-row.ts";
+import { movedOf, WRITTEN, type WrittenRow } from "./written-row.ts";
 
 const MS = "interval '1 millisecond'";
 
@@ -15,7 +15,7 @@ export function createSweeps(database: Database, hints: HintSink): SweepVerbs {
         WHERE status = 'failed' AND failed_at <= statement_timestamp() + ($2::float8 - $1::float8) * ${MS}
         ORDER BY failed_at LIMIT $3 FOR UPDATE SKIP LOCKED
       ))
-      RETURNING id, revision, status, progress`,
+      RETURNING ${WRITTEN}`,
   };
   const expiredKeys = {
     text: `DELETE FROM ${keys} WHERE ctid = ANY (ARRAY(

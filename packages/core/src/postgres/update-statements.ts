@@ -53,7 +53,9 @@ export function updateStatements(tables: Tables): UpdateStatements {
         )
         ${insertEnded(tables, {
           // Read beside the DELETE, which both see the same rows: passing whole rows from one to the other costs more.
-          from: `${live} AS l JOIN said ON said.id = l.id AND l.ctid = ANY ((SELECT places FROM locked)::tid[]), ${clock}`,
+          from: `${live} AS l JOIN said
+            ON said.id = l.id AND said.claim_no = l.claim_no AND l.ctid = ANY ((SELECT places FROM locked)::tid[]),
+            ${clock}`,
           status:
             "CASE WHEN l.status = 'cancel_requested' AND said.status <> 'completed' THEN 'cancelled' ELSE said.status END",
           error: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE said.error END",
@@ -84,9 +86,9 @@ export function updateStatements(tables: Tables): UpdateStatements {
           public_error = CASE WHEN said.status = 'retry' THEN said.public_error WHEN NOT ${isFresh} THEN l.public_error END,
           revision = l.revision + 1
         FROM said
-        WHERE l.id = said.id
+        WHERE l.id = said.id AND l.claim_no = said.claim_no
           AND l.ctid = ANY (${locked("AND (said.status IS NULL OR l.status <> 'cancel_requested')")})
-        RETURNING l.id, l.revision, l.status, l.progress, CASE WHEN said.status IS NOT NULL THEN l.queue END`,
+        RETURNING l.id, l.revision, l.status, l.progress, l.claim_no, CASE WHEN said.status IS NOT NULL THEN l.queue END`,
     },
     find: {
       text: `SELECT id, claim_no, status, worker_id IS NOT NULL, cancel_requested_at IS NOT NULL

@@ -4,7 +4,7 @@ import { binaryArrays } from "./arrays.ts";
 import type { Database } from "./database.ts";
 import type { HintSink } from "./hints.ts";
 import { HAS_MESSAGE, HAS_PROGRESS, STARTED, updateStatements } from "./update-statements.ts";
-import { movedOf, queuesOf, type QueuedRow, type WrittenRow } from "./written-row.ts";
+import { movedOf, queuesOf, type WrittenRow } from "./written-row.ts";
 
 /** What the tables say of a row that no statement wrote. */
 type FoundRow = [id: string, claimNo: number, status: StoredJobStatus, isHeld: boolean, wasAskedToStop: boolean];
@@ -27,10 +27,10 @@ export function createUpdate(database: Database, hints: HintSink): JobVerbs["upd
     return rows;
   }
 
-  async function live(updates: readonly RunUpdate[]): Promise<QueuedRow[]> {
+  async function live(updates: readonly RunUpdate[]): Promise<WrittenRow[]> {
     if (updates.length === 0) return [];
     const outcomes = updates.map(({ outcome }) => outcome);
-    const rows = await database.run<QueuedRow>(statements.live, [
+    const rows = await database.run<WrittenRow>(statements.live, [
       ...whatWasSaid(updates, database.offsetMs),
       binaryArrays.text(outcomes.map((outcome) => outcome && (outcome.kind === "retry" ? "retry" : "pending"))),
       binaryArrays.float8(
@@ -53,7 +53,7 @@ export function createUpdate(database: Database, hints: HintSink): JobVerbs["upd
     const sorted = updates.toSorted((a, b) => (a.id < b.id ? -1 : 1));
     // Their rows differ, so neither waits for the other, and the two commits share a flush to the disk.
     const parts = await Promise.all([end(sorted.filter(isEnding)), live(sorted.filter((update) => !isEnding(update)))]);
-    const written = new Map<string, WrittenRow | QueuedRow>(parts.flat().map((row) => [row[0], row]));
+    const written = new Map(parts.flat().map((row) => [row[0], row]));
     const found = await find(sorted.filter(({ id }) => !written.has(id)));
     const toCancel = sorted.filter((update) => {
       const row = found.get(update.id);
@@ -99,13 +99,10 @@ function isHeldBy([, claimNo, , isHeld]: FoundRow, update: RunUpdate): boolean {
   return isHeld && claimNo === update.claimNo;
 }
 
-function resultOf(
-  update: RunUpdate,
-  written: WrittenRow | QueuedRow | undefined,
-  found: FoundRow | undefined,
-): RunUpdateResult {
+function resultOf(update: RunUpdate, written: WrittenRow | undefined, found: FoundRow | undefined): RunUpdateResult {
   const { id, claimNo, outcome } = update;
-  if (written !== undefined) return { id, result: "applied", cancelRequested: written[2] === "cancel_requested" };
+  // A batch may hold the words of a run that is over beside those of the run that has the row now.
+  if (written?.[4] === claimNo) return { id, result: "applied", cancelRequested: written[2] === "cancel_requested" };
   if (found === undefined || found[1] !== claimNo) return { id, result: "stale", cancelRequested: false };
   if (isHeldBy(found, update)) return { id, result: "held", cancelRequested: found[4] };
   return { id, result: outcome !== null && isDoing(outcome, found) ? "applied" : "stale", cancelRequested: false };

@@ -1,17 +1,24 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { Moved } from "./hints.ts";
 
-/** What a writing statement answers of each row that it changed. */
-export type WrittenRow = [id: string, revision: number, status: StoredJobStatus, progress: number | null];
+/** What a writing statement answers of each row that it changed; the queue only of a row that may be claimed again. */
+export type WrittenRow = [
+  id: string,
+  revision: number,
+  status: StoredJobStatus,
+  progress: number | null,
+  claimNo: number,
+  queue?: string | null,
+];
 
-/** The same, with the queue of a row that may be claimed from now on or later; null for another. */
-export type QueuedRow = [...WrittenRow, queue: string | null];
+/** The columns of a `WrittenRow` without the queue. */
+export const WRITTEN = "id, revision, status, progress, claim_no";
 
-export function movedOf([id, revision, status, progress]: WrittenRow | QueuedRow): Moved {
+export function movedOf([id, revision, status, progress]: WrittenRow): Moved {
   return { id, revision, status, progress };
 }
 
-/** The queues in which rows became claimable. */
-export function queuesOf(rows: readonly QueuedRow[]): Set<string> {
-  return new Set(rows.flatMap((row) => row[4] ?? []));
+/** The queues in which rows became claimable, now or later. */
+export function queuesOf(rows: readonly WrittenRow[]): Set<string> {
+  return new Set(rows.flatMap((row) => row[5] ?? []));
 }
