@@ -4,7 +4,7 @@ import { contactsFile } from "./support/contacts-file.ts";
 import { demoOfFile } from "./support/demo.ts";
 import { expectProgress, FRAMEWORKS, importPanel, jobInAddress, openPage } from "./support/panel.ts";
 
-const demo = demoOfFile(15);
+const demo = demoOfFile(40);
 
 for (const framework of FRAMEWORKS) {
   test.describe(framework, () => {
@@ -38,7 +38,7 @@ for (const framework of FRAMEWORKS) {
       const before = demo().count("demo_contacts");
       await openPage(page, demo().url, framework);
       const { root, button, bar, word } = importPanel(page);
-      await root.getByLabel("Choose a CSV file").setInputFiles(contactsFile(150_000));
+      await root.getByLabel("Choose a CSV file").setInputFiles(contactsFile(60_000));
       await button("Import").click();
       await expect.poll(() => jobInAddress(page, "import")).not.toBeNull();
       await expectProgress(bar, 30);

@@ -65,8 +65,16 @@ export function JobCard({
 
       {(face.message !== null || face.error !== null) && (
         <div className="told">
-          {face.error !== null && <p className="sentence reason" dir="auto">{face.error}</p>}
-          {face.message !== null && <p className="sentence" dir="auto">{face.message}</p>}
+          {face.error !== null && (
+            <p className="sentence reason" dir="auto">
+              {face.error}
+            </p>
+          )}
+          {face.message !== null && (
+            <p className="sentence" dir="auto">
+              {face.message}
+            </p>
+          )}
         </div>
       )}
 

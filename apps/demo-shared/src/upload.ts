@@ -1,5 +1,5 @@
 /** The largest file that the demo's server takes, in bytes. */
-export const LARGEST_UPLOAD: number = 20 * 1024 * 1024;
+const LARGEST_UPLOAD: number = 20 * 1024 * 1024;
 
 /** An upload that did not come through; the message is a sentence for the person. */
 export class UploadFailed extends Error {

@@ -5,7 +5,7 @@ import type { DemoFiles, Upload } from "../files/demo-files.ts";
 import { refuse } from "./answers.ts";
 
 /** The largest file that can be uploaded, in bytes. */
-export const LARGEST_UPLOAD: number = 20 * 1024 * 1024;
+const LARGEST_UPLOAD: number = 20 * 1024 * 1024;
 
 /** `POST /uploads`: takes the field `file` of a multipart form, streams it to disk, and answers `{ uploadId, bytes }`. */
 export async function uploadRoute(app: FastifyInstance, { files }: { files: DemoFiles }): Promise<void> {

@@ -42,7 +42,7 @@ export async function openBrowser(url: string): Promise<Browser> {
 }
 
 /** The data of an answer that must be a success. */
-export async function dataOf<T>(response: Response): Promise<T> {
+async function dataOf<T>(response: Response): Promise<T> {
   const answer = (await response.json()) as { success: boolean; data: T };
   expect(answer).toMatchObject({ success: true });
   return answer.data;
