@@ -68,7 +68,11 @@ export class PostgresSessions {
         await store.close();
         await pool.end();
       });
-      return { store, reads: (work) => this.#reads(pool, work) };
+      return {
+        store,
+        reads: (work) => this.#reads(pool, work),
+        vacuum: async () => void (await pool.query(`VACUUM ANALYZE ${this.#live}`)),
+      };
     },
   };
 

@@ -13,6 +13,8 @@ export interface Probe {
   readonly store: Store;
   /** Counts rows (or index entries, if those are more) and pages that this store alone touches while the work is done. */
   readonly reads: (work: () => Promise<unknown>) => Promise<{ rows: number; pages: number }>;
+  /** Cleans the table and counts its rows for the planner, as the server does at times of its own. */
+  readonly vacuum: () => Promise<void>;
 }
 
 /** What only some databases can do, and the wiring shows the suite how. */

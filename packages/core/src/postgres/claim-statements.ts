@@ -92,12 +92,12 @@ export class ClaimStatements {
     };
     this.#heads = {
       text: `SELECT range.n FROM ${positioned}, LATERAL (
-          SELECT j.ready_at FROM ${rows} AND j.ready_at <= ${now} ORDER BY j.ready_at, j.id LIMIT ${unforeseen("1")}
+          SELECT j.ready_at FROM ${rows} AND j.ready_at <= ${now} ORDER BY j.ready_at, j.id LIMIT 1
         ) AS head ORDER BY head.ready_at LIMIT ${MERGED_RANGES}`,
     };
     this.#nextDue = {
       text: `SELECT date_part('epoch', min(head.ready_at) - ${now}) * 1e3 FROM ${positioned}, LATERAL (
-          SELECT j.ready_at FROM ${rows} ORDER BY j.ready_at, j.id LIMIT ${unforeseen("1")}
+          SELECT j.ready_at FROM ${rows} ORDER BY j.ready_at, j.id LIMIT 1
         ) AS head`,
     };
   }
