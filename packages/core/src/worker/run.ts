@@ -272,6 +272,7 @@ export class Run implements UpdateSource {
   #failure(thrown: unknown): Outcome {
     const error = runError(this.definition, this.job.id, thrown);
     const left = this.job.maxAttempts - this.job.attempt;
+    if (this.#cancelRequested) return { kind: "failed", ...error };
     this.#host.log.warn("A run failed", {
       jobId: this.job.id,
       jobType: this.job.type,
@@ -279,7 +280,7 @@ export class Run implements UpdateSource {
       runsLeft: Math.max(left, 0),
       error: error.error,
     });
-    if (left <= 0 || thrown instanceof Hopeless || this.#cancelRequested) return { kind: "failed", ...error };
+    if (left <= 0 || thrown instanceof Hopeless) return { kind: "failed", ...error };
     const policy = this.#overrides.retry ?? this.definition.retry;
     const failures = Math.max(1, policy.maxAttempts - left);
     return { kind: "retry", delayMs: backoffMs(policy, failures, this.#host.random), ...error };
