@@ -1,7 +1,8 @@
 import { expect } from "vitest";
-import type { NewJob, Store } from "../src/store.ts";
-import { claimJobs, newJob } from "./one-job.ts";
-import { registerWorker } from "./one-worker.ts";
+import type { ClaimedJob, NewJob, Store } from "../src/store.ts";
+import { OUTCOME_KINDS, OUTCOMES } from "./job-in.ts";
+import { claimJobs, newJob, runUpdate } from "./one-job.ts";
+import { heldRows, registerWorker, rescueWorker } from "./one-worker.ts";
 import type { Case, Suite } from "./suite.ts";
 import { power, type Probe, type World } from "./world.ts";
 
@@ -72,7 +73,7 @@ async function costOfClaims({ store, reads }: Probe, workerId: string, oldestFir
   return { rows: Math.min(...costs.map(({ rows }) => rows)), pages: Math.min(...costs.map(({ pages }) => pages)) };
 }
 
-const reads = ({ name, prepare }: Crowd): Case => ({
+const amidCrowd = ({ name, prepare }: Crowd): Case => ({
   name: `a claim among ${name} reads at most twice the rows it takes`,
   needs: ["probe", "holdSnapshot"],
   async run(world) {
@@ -102,5 +103,51 @@ const reads = ({ name, prepare }: Crowd): Case => ({
   },
 });
 
-/** What a claim costs: the rows it takes, whatever else lies in the table. */
-export const plansSuite: Suite = { topic: "plans", cases: CROWDS.map(reads) };
+/** Verbs about some jobs by their ids, or about one worker's. */
+const ADDRESSED: readonly (readonly [
+  string,
+  (store: Store, runs: readonly ClaimedJob[], workerId: string) => Promise<unknown>,
+])[] = [
+  ["a start", (store, runs) => store.jobs.update({ updates: runs.map((run) => runUpdate(run, { started: true })) })],
+  ["progress", (store, runs) => store.jobs.update({ updates: runs.map((run) => runUpdate(run, { progress: 5 })) })],
+  ...OUTCOME_KINDS.map(
+    (kind) =>
+      [
+        `the outcome ${kind}`,
+        (store: Store, runs: readonly ClaimedJob[]) =>
+          store.jobs.update({ updates: runs.map((run) => runUpdate(run, { started: true, outcome: OUTCOMES[kind] })) }),
+      ] as const,
+  ),
+  ["a cancellation", (store, runs) => store.jobs.cancel({ ids: runs.map(({ id }) => id), reason: "no" })],
+  ["a beat", (store, _, workerId) => heldRows(store, workerId)],
+  ["a rescue", (store, _, workerId) => rescueWorker(store, workerId)],
+];
+
+const OTHERS = 2_000;
+
+async function claimMany(store: Store, count: number): Promise<{ runs: ClaimedJob[]; workerId: string }> {
+  const [workerId, { type }] = [await registerWorker(store), newJob()];
+  await insertMany(store, count, { type });
+  return { runs: await claimJobs(store, { types: [type], limit: count, workerId }), workerId };
+}
+
+const amidRuns: Case = {
+  name: "no verb about some running jobs reads those of others",
+  needs: ["probe"],
+  async run(world) {
+    const { store, reads, vacuum } = await power(world, "probe")();
+    // Statistics of an idle hour: nothing waits, nothing runs.
+    const before = await claimMany(store, OTHERS);
+    await store.jobs.cancel({ ids: before.runs.map(({ id }) => id), reason: "make room" });
+    await vacuum();
+    await claimMany(store, OTHERS);
+    for (const [name, verb] of ADDRESSED) {
+      const { runs, workerId } = await claimMany(store, TAKEN);
+      const { rows } = await reads(() => verb(store, runs, workerId));
+      expect(rows, name).toBeLessThanOrEqual(4 * TAKEN);
+    }
+  },
+};
+
+/** What verbs cost: the rows they are about, whatever else lies in the table. */
+export const plansSuite: Suite = { topic: "plans", cases: [...CROWDS.map(amidCrowd), amidRuns] };
