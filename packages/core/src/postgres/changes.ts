@@ -1,9 +1,11 @@
 import type { ChangeListener, Changes, NewJob } from "../store.ts";
+import { plainArrays } from "./arrays.ts";
 import { type Channels, channelsOf } from "./channels.ts";
 import type { Database } from "./database.ts";
 import { Ear } from "./ear.ts";
 import type { HintSink, Moved } from "./hints.ts";
-import { NOTIFY, Outbox } from "./outbox.ts";
+import { type Notification, notify } from "./notify.ts";
+import { Outbox } from "./outbox.ts";
 import { decodeMoved, encodeMoved, encodeQueue } from "./payloads.ts";
 import type { Session } from "./session.ts";
 
@@ -32,10 +34,10 @@ export class ChangeFeed implements Changes, HintSink {
       },
       onDown: () => this.#tell((listener) => listener.onLive(false)),
     });
-    this.#outbox = new Outbox(this.#channels, (statement, values) => {
-      const session = this.#ear.session;
-      if (session !== null) return session.run(statement, values);
-      return database.connected((pooled) => pooled.run(statement, values));
+    this.#outbox = new Outbox(this.#channels, (notifications) => {
+      const { session } = this.#ear;
+      if (session !== null) return notify(session, notifications);
+      return database.connected((pooled) => notify(pooled, notifications));
     });
   }
 
@@ -63,13 +65,15 @@ export class ChangeFeed implements Changes, HintSink {
   }
 
   async insideTransaction(session: Session, jobs: readonly NewJob[]): Promise<void> {
+    if (jobs.length === 0) return;
+    const { available, updates } = this.#channels;
     const queues = [...new Set(jobs.map(({ queue }) => queue))];
-    const moved = encodeMoved(jobs.map(({ id }) => ({ id, revision: 1, status: "pending", progress: null })));
-    if (queues.length === 0) return;
-    await session.run(NOTIFY, [
-      [...queues.map(() => this.#channels.available), ...moved.map(() => this.#channels.updates)],
-      [...queues.map(encodeQueue), ...moved],
-    ]);
+    const moved = jobs.map(({ id }): Moved => ({ id, revision: 1, status: "pending", progress: null }));
+    const notifications = [
+      ...queues.map((queue): Notification => [available, encodeQueue(queue)]),
+      ...encodeMoved(moved).map((payload): Notification => [updates, payload]),
+    ];
+    await notify(session, notifications, plainArrays);
   }
 
   async close(): Promise<void> {

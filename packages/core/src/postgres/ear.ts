@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Channels } from "./channels.ts";
 import type { Database } from "./database.ts";
-import { NOTIFY } from "./outbox.ts";
+import { notify } from "./notify.ts";
 import { pgSession, type Session } from "./session.ts";
 
 /** What the connection that listens tells. */
@@ -131,7 +131,7 @@ export class Ear {
     const test = (this.#test = Promise.withResolvers<boolean>());
     const timer = setTimeout(() => test.resolve(false), TEST_MS);
     try {
-      await Promise.race([through((session) => session.run(NOTIFY, [[this.#testChannel], [""]])), gone]);
+      await Promise.race([through((session) => notify(session, [[this.#testChannel, ""]])), gone]);
       return await Promise.race([test.promise, gone]);
     } finally {
       clearTimeout(timer);

@@ -1,16 +1,10 @@
-import { binaryArrays } from "./arrays.ts";
 import type { Channels } from "./channels.ts";
 import type { Moved } from "./hints.ts";
+import type { Notification } from "./notify.ts";
 import { encodeMoved, encodeQueue } from "./payloads.ts";
-import type { Statement } from "./session.ts";
 
-/** Sends one `pg_notify` statement, outside any transaction of the work itself. */
-export type SendNotifications = (statement: Statement, values: readonly unknown[]) => Promise<unknown>;
-
-/** Takes channels and payloads as two arrays. */
-export const NOTIFY: Statement = {
-  text: "SELECT count(pg_notify(channel, payload)) FROM unnest($1::text[], $2::text[]) AS note (channel, payload)",
-};
+/** Sends notifications as one statement, outside any transaction of the work itself. */
+export type SendNotifications = (notifications: readonly Notification[]) => Promise<unknown>;
 
 /** How often one queue is told of at most, in milliseconds: at the first occasion, and once at the end if more came. */
 const COOLDOWN_MS = 10;
@@ -76,16 +70,16 @@ export class Outbox {
   }
 
   async #sendAll(queues: readonly string[]): Promise<void> {
-    const moved = encodeMoved([...this.#moved.values()]);
+    const { available, updates } = this.#channels;
+    const notifications = [
+      ...queues.map((queue): Notification => [available, encodeQueue(queue)]),
+      ...encodeMoved([...this.#moved.values()]).map((payload): Notification => [updates, payload]),
+    ];
     this.#moved = new Map();
     for (const queue of queues) this.#queues.delete(queue);
-    const channels = [...queues.map(() => this.#channels.available), ...moved.map(() => this.#channels.updates)];
-    if (channels.length === 0) return;
+    if (notifications.length === 0) return;
     try {
-      await this.#send(NOTIFY, [
-        binaryArrays.text(channels),
-        binaryArrays.text([...queues.map(encodeQueue), ...moved]),
-      ]);
+      await this.#send(notifications);
     } catch {
       // Hints may be lost: whoever is connected again looks at everything it watches.
     }
