@@ -41,6 +41,19 @@ test("a watch within those five seconds keeps the stream, and knows what came me
   expect(server.log).toEqual(["POST /_api/events"]);
 });
 
+test("a client that had given up and comes back says connecting, not what it said last", async () => {
+  const { server, client, clock } = await createWorld();
+  const recording = record(client.jobStore(newId()));
+  (await server.next("/events")).drop();
+  (await server.next("/poll")).drop();
+  await recording.when((view) => view.connection === "offline");
+  recording.stop();
+  await clock.advance(60_000);
+  const again = record(client.jobStore(newId()));
+  expect(again.views[0]?.connection).toBe("connecting");
+  await server.next("/events");
+});
+
 test("a stream that breaks is opened again with backoff, which grows while nothing is reached", async () => {
   const { server, clock, stream, recording } = await attach();
   stream.end();
@@ -169,6 +182,9 @@ test("goaway is followed after the time it asks for", async () => {
   stream.send("goaway", { reason: "shutdown", retryMs: 1_234 });
   await stream.closed;
   expect((await recording.when((view) => view.connection === "connecting")).status).toBe("running");
+  await until(() => clock.pending.includes(1_234));
+  // The watchdog of the stream that ended has ended with it.
+  expect(clock.pending).not.toContain(2.5 * 15_000);
   await clock.fire(1_234);
   await server.next("/events");
   expect(server.count("/poll")).toBe(0);

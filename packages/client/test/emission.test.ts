@@ -127,18 +127,27 @@ test("a subscriber that throws is reported, and stops neither the others nor the
   store.unsubscribe();
 });
 
-test("a subscriber that changes the job leaves the others with the last view", async () => {
-  const { id, store, stream, recording } = await attach();
-  let isFirst = true;
+test("a subscriber that brings a newer view leaves the others with that, and only that", async () => {
+  const { id, client, store, stream } = await attach();
   store.subscribe((view) => {
-    if (view.progress === 1 && isFirst) {
-      isFirst = false;
-      store.unsubscribe();
-    }
+    if (view.progress === 1) client.close();
   });
   const last = record(store);
   stream.job(snapshot(id, 2, { progress: 1 }));
   await last.when((view) => view.connection === "closed");
-  expect(last.views.map(({ connection }) => connection)).toEqual(["live", "closed"]);
+  expect(last.views.map(({ progress, connection }) => [progress, connection])).toEqual([
+    [null, "live"],
+    [1, "closed"],
+  ]);
+  expect(store.get()).toBe(last.views.at(-1));
+});
+
+test("a subscriber that lets the job go leaves the others with closed", async () => {
+  const { id, store, stream, recording } = await attach();
+  store.subscribe((view) => {
+    if (view.progress === 1) store.unsubscribe();
+  });
+  stream.job(snapshot(id, 2, { progress: 1 }));
+  await recording.when((view) => view.connection === "closed");
   expect(recording.views.at(-1)).toMatchObject({ progress: 1, connection: "closed" });
 });

@@ -64,13 +64,14 @@ test("a page that is visible again after that opens a stream at once", async () 
 
 test("a poll under way does not delay the stream of a page that is visible again", async () => {
   const world = await attach();
-  const { server, page } = world;
+  const { server, page, recording } = world;
   page.setHidden(true);
   await advanceLive(world, FIVE_MINUTES);
   const poll = await server.next("/poll");
   page.setHidden(false);
   await poll.closed;
   await server.next("/events");
+  expect(recording.views.map(({ connection }) => connection)).not.toContain("offline");
 });
 
 test("a hidden page polls unfinished jobs only", async () => {

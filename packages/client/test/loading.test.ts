@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { newId, snapshot } from "./wire-values.ts";
-import { BACKOFF_MS, createWorld, record } from "./world.ts";
+import { attach, BACKOFF_MS, createWorld, record } from "./world.ts";
 
 test("a store on an id is loading until its first state", async () => {
   const { server, client } = await createWorld();
@@ -178,3 +178,28 @@ test.each([
     await server.next("/events");
   },
 );
+
+test("a job that was refused first and fails later says why it failed", async () => {
+  const { server, client, clock } = await createWorld();
+  const id = newId();
+  const store = client.jobStore(id);
+  const recording = record(store);
+  (await server.next("/events")).refuse(403, "FORBIDDEN_ORIGIN");
+  await recording.when((view) => view.status === "failed");
+  await clock.fire(BACKOFF_MS[0]);
+  const stream = (await server.next("/events")).connect();
+  stream.job(snapshot(id, 1));
+  await recording.when((view) => view.status === "running");
+  const { done } = store;
+  stream.job(snapshot(id, 2, { status: "failed", error: "The disk is full." }));
+  await expect(done).rejects.toMatchObject({ code: "FAILED", message: "The disk is full." });
+});
+
+test("a stream that is refused later leaves the jobs that have a state as they are", async () => {
+  const { server, clock, stream, recording } = await attach();
+  stream.end();
+  await clock.fire(BACKOFF_MS[0]);
+  (await server.next("/events")).refuse(401, "UNAUTHENTICATED", "Sign in.");
+  const view = await recording.when((seen) => seen.connection === "offline");
+  expect(view).toMatchObject({ status: "running", error: null });
+});

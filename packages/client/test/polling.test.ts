@@ -101,7 +101,9 @@ test("a stream that connects ends the polling", async () => {
   const id = newId();
   const recording = record(client.jobStore(id));
   await holdBack(world);
-  await recording.when((view) => view.connection === "polling");
+  await until(() => clock.pending.includes(POLL_MS));
+  expect(recording.views.at(-1)?.connection).toBe("polling");
+  // At once, though a stream is not due for most of a minute.
   page.fire("online");
   const stream = (await server.next("/events")).connect();
   await recording.when((view) => view.connection === "live");

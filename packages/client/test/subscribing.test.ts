@@ -219,3 +219,51 @@ test("polls name no more jobs than one request may", async () => {
   (await server.next("/events")).accept().end();
   expect((await server.next("/poll")).body.watch).toHaveLength(MOST_IDS);
 });
+
+test("a late answer of an earlier change says nothing about the present one", async () => {
+  const { server, client, clock, stream } = await attach();
+  record(client.jobStore(newId()));
+  const first = await server.next("/subscribe");
+  await clock.advance(2_000);
+  (await server.next("/subscribe")).ok({ states: [] });
+  stream.send("subscribed", { n: 1 });
+  await server.quiet();
+  record(client.jobStore(newId()));
+  const second = await server.next("/subscribe");
+  expect(second.body.n).toBe(2);
+  stream.send("subscribed", { n: 2 });
+  first.ok({ states: [] });
+  await server.quiet();
+  second.drop();
+  await clock.advance(2_000);
+  expect((await server.next("/subscribe")).body.n).toBe(2);
+});
+
+test("a store that came and went while a change was in flight is not asked for", async () => {
+  const { server, client, stream } = await attach();
+  record(client.jobStore(newId()));
+  const change = await server.next("/subscribe");
+  record(client.jobStore(newId())).stop();
+  change.ok({ states: [] });
+  stream.send("subscribed", { n: 1 });
+  await server.quiet();
+  expect(server.count("/subscribe")).toBe(1);
+});
+
+test("a change ends with its stream, and the next stream brings what it asked for", async () => {
+  const { id, server, client, clock, stream } = await attach();
+  const second = newId();
+  record(client.jobStore(second));
+  await server.next("/subscribe");
+  stream.end();
+  await clock.fire(BACKOFF_MS[0]);
+  const events = await server.next("/events");
+  expect(events.body.watch).toEqual([
+    { id, revision: 1 },
+    { id: second, revision: 0 },
+  ]);
+  events.connect();
+  await clock.advance(10_000);
+  await server.quiet();
+  expect(server.count("/subscribe")).toBe(1);
+});

@@ -6,7 +6,7 @@ import { Outbox } from "../../src/postgres/outbox.ts";
 const CHANNELS = { available: "a", updates: "u" };
 
 /** An outbox whose sendings are held until they are let go. */
-function world(): { outbox: Outbox; sent: string[][]; letGo(): void } {
+function world(): { outbox: Outbox; sent: string[][]; letGo: () => void } {
   const sent: string[][] = [];
   let waiting: (() => void)[] = [];
   const outbox = new Outbox(CHANNELS, (notifications) => {
