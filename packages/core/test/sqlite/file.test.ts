@@ -44,6 +44,22 @@ test("only migrating makes a file", async () => {
   await store.close();
 });
 
+test("an empty file answers that it lacks the tables, whatever is asked", async () => {
+  await using dir = await tempDir();
+  const file = join(dir.path, "forge.db");
+  writeFileSync(file, "");
+  const store = sqliteStore(file);
+  for (const work of [
+    () => store.checkSchema(),
+    () => store.identity(),
+    () => store.jobs.insert({ jobs: [newJob()] }),
+    () => store.jobs.list({ limit: 1 }),
+  ]) {
+    expect((await failure(work())).message).toContain("let the store migrate it");
+  }
+  await store.close();
+});
+
 test("a file that is no database is left as it is", async () => {
   await using dir = await tempDir();
   const file = join(dir.path, "forge.db");
