@@ -58,9 +58,10 @@ export function createClient(options: () => ForgeClientOptions, effects: Effects
     const nextDelay = createBackoff(random);
     for (;;) {
       const answer = await http.call<Data>(path, json);
-      if (answer.success || answer.error.code !== "UNAVAILABLE" || hasEnded) return answer;
+      if (answer.success || answer.error.code !== "UNAVAILABLE") return answer;
       onUnreachable?.();
       await pauses.pause(nextDelay() + (answer.error.retryAfterMs ?? 0));
+      if (hasEnded) return answer;
     }
   };
 

@@ -153,7 +153,6 @@ export function createStore<Output>(
       startStatus = "offline";
       update();
     });
-    startStatus = "connecting";
     if (answer.success) job.id = answer.data.jobId;
     else refuse(job, answer.error);
     watch();

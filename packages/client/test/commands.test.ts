@@ -61,6 +61,18 @@ test("retry of a store that was let go attaches it again", async () => {
   await server.next("/events");
 });
 
+test("the answer of a command is shown by a store that was let go meanwhile, too", async () => {
+  const { id, server, clock, store, recording } = await attach();
+  recording.stop();
+  const cancelled = store.cancel();
+  const request = await server.next(`/jobs/${id}/cancel`);
+  await clock.advance(20_000);
+  expect(store.get().connection).toBe("closed");
+  request.ok(snapshot(id, 2, { status: "cancelled" }));
+  await cancelled;
+  expect(store.get().status).toBe("cancelled");
+});
+
 test("a refused command rejects with the gateway's code and sentence, and changes nothing", async () => {
   const { id, server, store } = await attach();
   const view = store.get();

@@ -45,10 +45,10 @@ test("unsubscribe tells the subscribers closed and drops them, and may be called
   expect(recording.views.at(-1)).toMatchObject({ status: "running", connection: "closed" });
   const emitted = recording.views.length;
   stream.job(snapshot(id, 2, { progress: 1 }));
-  recording.stop();
   const again = record(store);
   await again.when((view) => view.progress === 1);
   expect(recording.views).toHaveLength(emitted);
+  recording.stop();
 });
 
 test("a store that was let go attaches again at the next subscribe", async () => {
@@ -100,4 +100,18 @@ test("closing the client closes its stores and ends the stream", async () => {
   record(client.jobStore(newId()));
   await server.quiet();
   expect(server.count("/events")).toBe(1);
+});
+
+test("closing the client ends a start that waits for its next attempt", async () => {
+  const { server, client, clock } = await createWorld();
+  const store = client.createJobStore("export_users", {});
+  const recording = record(store);
+  (await server.next("/rpc/export_users")).drop();
+  await recording.when((view) => view.connection === "offline");
+  client.close();
+  await recording.when((view) => view.connection === "closed");
+  await expect(store.done).rejects.toMatchObject({ code: "UNAVAILABLE" });
+  await clock.advance(60_000);
+  await server.quiet();
+  expect(server.count("/rpc/export_users")).toBe(1);
 });
