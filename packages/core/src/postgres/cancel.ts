@@ -1,6 +1,7 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { CancelResult, JobVerbs } from "../store.ts";
 import { binaryArrays } from "./arrays.ts";
+import { byId } from "./by-id.ts";
 import type { Database, Tables } from "./database.ts";
 import { insertEnded } from "./ended-rows.ts";
 import type { HintSink } from "./hints.ts";
@@ -39,7 +40,7 @@ export function createCancel(database: Database, hints: HintSink): JobVerbs["can
 }
 
 function cancelStatements(tables: Tables): { write: Statement; find: Statement } {
-  const { live, ended } = tables;
+  const { live } = tables;
   const clock = `(SELECT statement_timestamp() + $3::float8 * ${MS} AS now) AS clock`;
   return {
     write: {
@@ -66,8 +67,7 @@ function cancelStatements(tables: Tables): { write: Statement; find: Statement }
         SELECT ${WRITTEN} FROM asked UNION ALL SELECT ${WRITTEN} FROM cancelled`,
     },
     find: {
-      text: `SELECT id, status, true FROM ${live} WHERE id = ANY ($1::uuid[])
-        UNION ALL SELECT id, status, false FROM ${ended} WHERE id = ANY ($1::uuid[])`,
+      text: byId(tables, { live: "id, status, true AS is_live", ended: "id, status, false" }),
     },
   };
 }

@@ -3,6 +3,7 @@ import { binaryArrays } from "./arrays.ts";
 import type { Position, Range } from "./claim-positions.ts";
 import type { Tables } from "./database.ts";
 import type { Statement } from "./session.ts";
+import { unforeseen } from "./unforeseen-limit.ts";
 
 /** A statement with its values. */
 export interface Bound {
@@ -57,10 +58,6 @@ const sinceOf = (dueUs: string): string =>
 // doubting: where it takes a queue for rare it expects few rows, and reads and sorts all of a range to take some.
 const decides = (queue: string, type: string): string =>
   `CASE WHEN j.queue = ${queue} THEN j.job_type = ${type} ELSE false END`;
-
-// A planner that knows the limit, and takes the range for shorter than that, reads all of the range and sorts it: the mean
-// of all ranges is all it knows. Of a limit that it cannot foresee it takes the index for the cheaper way to a few rows.
-const unforeseen = (limit: string): string => `(SELECT ${limit}::int8)`;
 
 /** The statements of one store's claims. */
 export class ClaimStatements {

@@ -1,6 +1,7 @@
 import { lane } from "../lane.ts";
 import { type NewJob, PRIORITIES } from "../store.ts";
 import type { Arrays } from "./arrays.ts";
+import { byId } from "./by-id.ts";
 import type { Database } from "./database.ts";
 import { keepMsOf } from "./key-hold.ts";
 import type { Row, Session, Statement } from "./session.ts";
@@ -76,8 +77,7 @@ export class JobRows {
         RETURNING worker_id IS NOT NULL`,
     };
     this.#known = {
-      text: `SELECT id FROM ${tables.live} WHERE id = ANY($1::uuid[])
-        UNION ALL SELECT id FROM ${tables.ended} WHERE id = ANY($1::uuid[])`,
+      text: byId(tables, { live: "id", ended: "id" }),
     };
   }
 

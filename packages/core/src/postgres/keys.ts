@@ -59,7 +59,8 @@ export class KeyRing {
               FROM ${tables.ended} AS e WHERE e.id = k.job_id),
             k.keep_ms IS NULL
           ) END
-        FROM ${wanted} JOIN ${tables.keys} AS k USING (scope, key),
+        FROM ${wanted},
+          LATERAL (SELECT * FROM ${tables.keys} WHERE scope = wanted.scope AND key = wanted.key LIMIT 1) AS k,
           (SELECT statement_timestamp() + $3::float8 * ${MS} AS now) AS clock`,
     };
     this.#write = {

@@ -1,7 +1,9 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import { type JobRecord, type JobStateRecord, type JobVerbs, PRIORITIES, type Priority } from "../store.ts";
 import { binaryArrays } from "./arrays.ts";
+import { byId } from "./by-id.ts";
 import type { Database } from "./database.ts";
+import { unforeseen } from "./unforeseen-limit.ts";
 
 type StateRow = [
   id: string,
@@ -44,12 +46,8 @@ const WHOLE = (isEnded: boolean): string => `${STATE(isEnded)},
 /** Makes the verbs that read jobs. */
 export function createRead(database: Database): Pick<JobVerbs, "states" | "get" | "list"> {
   const { live, ended } = database.tables;
-  // One statement sees one moment, so a job that ends meanwhile is found in one of the tables.
-  const byId = (columns: (isEnded: boolean) => string): string => `
-    SELECT ${columns(false)} FROM ${live} WHERE id = ANY ($1::uuid[])
-    UNION ALL SELECT ${columns(true)} FROM ${ended} WHERE id = ANY ($1::uuid[])`;
-  const states = byId(STATE);
-  const whole = byId(WHOLE);
+  const states = byId(database.tables, { live: STATE(false), ended: STATE(true) });
+  const whole = byId(database.tables, { live: WHOLE(false), ended: WHOLE(true) });
 
   return {
     async states({ ids }) {
@@ -75,7 +73,7 @@ export function createRead(database: Database): Pick<JobVerbs, "states" | "get" 
         if (value !== undefined) filters.push(`${condition} $${values.push(value)}`);
       }
       const page = (table: string, isEnded: boolean, further: readonly string[]): string => `(
-        SELECT ${WHOLE(isEnded)} FROM ${table} ${where([...filters, ...further])} ORDER BY ${table}.id DESC LIMIT $1
+        SELECT ${WHOLE(isEnded)} FROM ${table} ${where([...filters, ...further])} ORDER BY ${table}.id DESC LIMIT ${unforeseen("$1")}
       )`;
       const pages = [
         ...(status === undefined || LIVE.includes(status)

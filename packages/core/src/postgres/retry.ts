@@ -1,6 +1,7 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { JobVerbs, RetryResult } from "../store.ts";
 import { binaryArrays } from "./arrays.ts";
+import { byId } from "./by-id.ts";
 import type { Database, Tables } from "./database.ts";
 import type { HintSink } from "./hints.ts";
 import type { StoredKey } from "./job-rows.ts";
@@ -50,18 +51,23 @@ export function createRetry(database: Database, hints: HintSink): JobVerbs["retr
   };
 }
 
-function retryStatements({ live, ended }: Tables): { lock: Statement; find: Statement; move: Statement } {
+function retryStatements(tables: Tables): { lock: Statement; find: Statement; move: Statement } {
+  const { live, ended } = tables;
   return {
     lock: {
       text: `SELECT row.* FROM unnest($1::uuid[]) AS said (id), LATERAL (
           SELECT e.id, e.status, e.keys::text FROM ${ended} AS e WHERE e.id = said.id FOR UPDATE
         ) AS row`,
     },
-    find: {
-      text: `SELECT id FROM ${live} WHERE id = ANY ($1::uuid[]) UNION ALL SELECT id FROM ${ended} WHERE id = ANY ($1::uuid[])`,
-    },
+    find: { text: byId(tables, { live: "id", ended: "id" }) },
     move: {
-      text: `WITH gone AS (DELETE FROM ${ended} WHERE id = ANY ($1::uuid[]) RETURNING *)
+      text: `WITH gone AS (
+          DELETE FROM ${ended} WHERE ctid = ANY (ARRAY(
+            SELECT row.ctid FROM unnest($1::uuid[]) AS said (id), LATERAL (
+              SELECT e.ctid FROM ${ended} AS e WHERE e.id = said.id LIMIT 1
+            ) AS row
+          )) RETURNING *
+        )
         INSERT INTO ${live} (
           id, scheduled_at, created_at, lane, claim_no, revision, attempts, max_attempts, budget, priority,
           status, job_type, queue, input, ready_at, claimed_at, started_at, owner, overrides, keys

@@ -1,3 +1,4 @@
+import { byId } from "./by-id.ts";
 import type { Tables } from "./database.ts";
 import { insertEnded } from "./ended-rows.ts";
 import type { Statement } from "./session.ts";
@@ -17,6 +18,9 @@ const said = (column: "progress" | "message", flag: number): string =>
 const progress = said("progress", HAS_PROGRESS);
 const message = said("message", HAS_MESSAGE);
 
+// By status and not by worker: the planner would take the index over workers, which it believes to be small, for every row.
+const isHeld = "l.status IN ('claimed', 'running', 'cancel_requested')";
+
 const clock = `(SELECT statement_timestamp() + $6::float8 * ${MS} AS now) AS clock`;
 
 /** The statements behind the verb `update`. */
@@ -34,11 +38,11 @@ export interface UpdateStatements {
  * search, and leaves the planner no way to read the whole table.
  */
 export function updateStatements(tables: Tables): UpdateStatements {
-  const { live, ended } = tables;
+  const { live } = tables;
   const locked = (further: string): string => `ARRAY(
       SELECT row.ctid FROM said, LATERAL (
         SELECT l.ctid FROM ${live} AS l
-        WHERE l.id = said.id AND l.claim_no = said.claim_no AND l.worker_id IS NOT NULL ${further}
+        WHERE l.id = said.id AND l.claim_no = said.claim_no AND ${isHeld} ${further}
         FOR UPDATE SKIP LOCKED
       ) AS row
     )`;
@@ -91,10 +95,10 @@ export function updateStatements(tables: Tables): UpdateStatements {
         RETURNING l.id, l.revision, l.status, l.progress, l.claim_no, CASE WHEN said.status IS NOT NULL THEN l.queue END`,
     },
     find: {
-      text: `SELECT id, claim_no, status, worker_id IS NOT NULL, cancel_requested_at IS NOT NULL
-          FROM ${live} WHERE id = ANY ($1::uuid[])
-        UNION ALL
-        SELECT id, claim_no, status, false, cancel_requested_at IS NOT NULL FROM ${ended} WHERE id = ANY ($1::uuid[])`,
+      text: byId(tables, {
+        live: `id, claim_no, status, worker_id IS NOT NULL AS is_held, cancel_requested_at IS NOT NULL AS was_asked`,
+        ended: `id, claim_no, status, false, cancel_requested_at IS NOT NULL`,
+      }),
     },
   };
 }

@@ -37,12 +37,11 @@ it("names the database of a pool", () => {
 
 it("leaves a pool that was passed in open", async () => {
   await using world = await openWorld(inject("postgres")[18]);
-  const pool = new pg.Pool({ connectionString: world.url });
+  const pool = world.openPool();
   const store = world.open({ pool });
   await store.jobs.insert({ jobs: [newJob()] });
   await store.close();
   expect((await pool.query<{ n: number }>("SELECT count(*)::int AS n FROM forge_jobs")).rows).toEqual([{ n: 1 }]);
-  await pool.end();
 });
 
 it("works in a schema whose name needs quotes, beside another in the same database", async () => {

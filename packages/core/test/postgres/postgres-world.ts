@@ -11,6 +11,8 @@ export interface PostgresWorld {
   readonly store: Store;
   /** Another store on the same database, as another process has one; closed with the world. */
   open(options?: Omit<PostgresStoreOptions, "url">): Store;
+  /** A pool of connections to the database; closed with the world. */
+  openPool(config?: pg.PoolConfig): pg.Pool;
   sql<Row extends object>(text: string, values?: readonly unknown[]): Promise<Row[]>;
   [Symbol.asyncDispose](): Promise<void>;
 }
@@ -21,6 +23,13 @@ export async function openWorld(
 ): Promise<PostgresWorld> {
   const { url, drop } = await createDatabase(server);
   const stores: Store[] = [];
+  const pools: pg.Pool[] = [];
+  const openPool = (config: pg.PoolConfig = {}): pg.Pool => {
+    const pool = new pg.Pool({ connectionString: url, ...config });
+    pool.on("error", () => {});
+    pools.push(pool);
+    return pool;
+  };
   const open = (more: Omit<PostgresStoreOptions, "url"> = {}): Store => {
     const all = { ...options, ...more };
     const store = postgresStore(all.pool === undefined ? { url, ...all } : all);
@@ -36,11 +45,12 @@ export async function openWorld(
     url,
     store,
     open,
+    openPool,
     sql: async <Row extends object>(text: string, values: readonly unknown[] = []) =>
       (await client.query<Row>(text, [...values])).rows,
     [Symbol.asyncDispose]: async () => {
       await Promise.all(stores.map((one) => one.close()));
-      await client.end();
+      await Promise.all([client.end(), ...pools.map((pool) => pool.end())]);
       await drop();
     },
   };
