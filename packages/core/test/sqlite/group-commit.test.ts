@@ -19,7 +19,7 @@ test("calls of one turn share a commit, and each gets its own answer", async () 
   );
   expect(answers.flat()).toEqual(jobs.map(({ id }) => ({ id, created: true })));
   // One, unless the machine takes the process away for longer than a slice lasts.
-  expect(commits.reduce((sum, jobs) => sum + jobs, 0)).toBe(50);
+  expect(commits.reduce((sum, moved) => sum + moved, 0)).toBe(50);
   expect(commits.length).toBeLessThan(10);
 });
 
