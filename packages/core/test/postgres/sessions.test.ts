@@ -42,7 +42,7 @@ it("leaves nothing in a session that a pooler hands to somebody else next", asyn
   const session = async (): Promise<unknown> => {
     const { rows } = await pool.query(`SELECT
       (SELECT count(*)::int FROM pg_prepared_statements WHERE name <> '') AS prepared,
-      (SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory') AS locks,
+      (SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND pid = pg_backend_pid()) AS locks,
       current_setting('search_path') AS path, current_setting('lock_timeout') AS timeout`);
     return rows;
   };
