@@ -92,6 +92,13 @@ export class ChangeFeed implements Changes, HintSink {
   }
 
   #tell(tell: (listener: ChangeListener) => void): void {
-    for (const listener of this.#listeners) tell(listener);
+    for (const listener of this.#listeners) {
+      try {
+        tell(listener);
+      } catch (error) {
+        // What is told has happened: neither the verb that did it nor the connection that heard of it may fail for this.
+        process.emitWarning(error instanceof Error ? error : String(error));
+      }
+    }
   }
 }

@@ -51,7 +51,14 @@ export function createClaim(database: Database, hints: HintSink): Pick<JobVerbs,
         const began = performance.now();
         const scope: ClaimScope = { queue, ranges, position: reach.position, offsetMs };
         const take = { workerId, limit: limit - taken.length };
-        const rows: ClaimedRow[] = await (oldestFirst ? takeOldest(scope, take) : takeUrgent(scope, take));
+        let rows: ClaimedRow[];
+        try {
+          rows = await (oldestFirst ? takeOldest(scope, take) : takeUrgent(scope, take));
+        } catch (error) {
+          // What the look before took is this worker's, whatever became of the second.
+          if (taken.length > 0) break;
+          throw error;
+        }
         walk.positions.record(reach, walked(rows, ranges, take.limit, oldestFirst), performance.now() - began);
         taken.push(...rows);
         reach = rows.length < take.limit ? walk.positions.afterShort(reach) : null;

@@ -15,6 +15,7 @@ export type Trouble =
   | "unmigrated"
   /** The row's data is at fault. */
   | "data"
+  /** A mistake of ours, or an error that already says what it means. */
   | "unexpected";
 
 const BY_CODE: Readonly<Record<string, Trouble>> = {
@@ -47,9 +48,10 @@ const BY_CLASS: Readonly<Record<string, Trouble>> = {
 
 /** Tells what kind of trouble an error of `pg` is. */
 export function troubleOf(error: unknown): Trouble {
+  if (error instanceof ForgeError) return "unexpected";
   const state = sqlState(error);
   if (state !== null) return BY_CODE[state] ?? BY_CLASS[state.slice(0, 2)] ?? "unexpected";
-  // A mistake of ours. Everything else that does not come from the server is the driver's word, or the socket's, that
+  // Everything else that does not come from the server is the driver's word, or the socket's, that
   // there is no connection: most of it has no code to go by.
   if (error instanceof TypeError || error instanceof RangeError) return "unexpected";
   return "lost";

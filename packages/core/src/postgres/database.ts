@@ -93,7 +93,7 @@ export class Database {
         return await work(tries > 0);
       } catch (error) {
         const trouble = troubleOf(error);
-        const passing = !(error instanceof ForgeError) && (trouble === "lost" || trouble === "conflict");
+        const passing = trouble === "lost" || trouble === "conflict";
         // Jitter keeps two processes that met once from meeting again.
         const pause = Math.min(10 * 2 ** tries, LONGEST_PAUSE_MS) * (0.5 + Math.random());
         if (!passing || this.#closed || performance.now() + pause > deadline) throw this.#explained(error);

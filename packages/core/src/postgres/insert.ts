@@ -26,7 +26,7 @@ export function createInsert(database: Database, hints: HintSink): JobVerbs["ins
 
   /** The same for an attempt whose answer may have been lost: jobs that exist by now are its doing, their keys too. */
   async function insertRest(session: Session, jobs: readonly NewJob[]): Promise<InsertResult[]> {
-    const known = await rows.known(session, jobs, binaryArrays);
+    const known = await rows.known(session, jobs);
     const rest = await insertAll(
       session,
       jobs.filter(({ id }) => !known.has(id)),
@@ -42,12 +42,14 @@ export function createInsert(database: Database, hints: HintSink): JobVerbs["ins
       );
     }
     const [only] = jobs;
+    const [key] = only?.keys ?? [];
     let unsure = false;
-    if (jobs.length === 1 && only?.keys.length === 1) {
-      // Mostly the key is new, and then this is one round trip where the transaction below takes four.
+    if (only !== undefined && key !== undefined && jobs.length === 1 && only.keys.length === 1) {
+      // Mostly the key is new, and then this is one round trip where the transaction below takes four. After a lost answer
+      // that transaction finds out what became of it.
       const isNew = await database.retrying(async (again) => {
         unsure = again;
-        return !again && database.connected((session) => rows.insertWithKey(session, only, binaryArrays));
+        return !again && database.connected((session) => rows.insertWithKey(session, only, key));
       });
       if (isNew) return [{ id: only.id, created: true }];
     }
@@ -81,7 +83,7 @@ export function createInsertClaimed(database: Database, hints: HintSink): JobVer
       database.connected(async (session) => {
         // After a lost answer the row may be there, claimed or not. Whoever finds it so lets the claim path take it: a
         // claim that nobody knows of goes back with the worker's next beats.
-        if (again && (await rows.known(session, [job], binaryArrays)).size > 0) return false;
+        if (again && (await rows.known(session, [job])).size > 0) return false;
         return rows.insertClaimed(session, job, workerId);
       }),
     );

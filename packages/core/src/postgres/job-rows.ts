@@ -1,9 +1,9 @@
 import { lane } from "../lane.ts";
-import { type NewJob, PRIORITIES } from "../store.ts";
-import type { Arrays } from "./arrays.ts";
+import { type KeyClaim, type NewJob, PRIORITIES } from "../store.ts";
+import { type Arrays, binaryArrays } from "./arrays.ts";
 import { byId } from "./by-id.ts";
 import type { Database } from "./database.ts";
-import { keepMsOf } from "./key-hold.ts";
+import { indexable, keepMsOf, windowMsOf } from "./key-columns.ts";
 import type { Row, Session, Statement } from "./session.ts";
 
 /** An idempotency key that a person's retry takes again, as it stands in its job's row. */
@@ -81,7 +81,7 @@ export class JobRows {
     };
   }
 
-  /** Writes the jobs, which must not be empty, as one statement. */
+  /** Writes the jobs as one statement. */
   async insert(session: Session, jobs: readonly NewJob[], arrays: Arrays): Promise<void> {
     const [first] = jobs;
     if (first === undefined) return;
@@ -93,12 +93,9 @@ export class JobRows {
   }
 
   /** Writes a job with its only key as one statement, unless the key is in the table already; tells whether it did. */
-  async insertWithKey(session: Session, job: NewJob, arrays: Arrays): Promise<boolean> {
-    const [claim] = job.keys;
-    if (claim === undefined) return false;
-    const { scope, key, hold } = claim;
-    const windowMs = hold.kind === "window" ? hold.ms : null;
-    const values = [...this.#alikeValues([job], job, arrays), scope, key, windowMs, keepMsOf(hold)];
+  async insertWithKey(session: Session, job: NewJob, { scope, key, hold }: KeyClaim): Promise<boolean> {
+    const place = [indexable(scope), indexable(key), windowMsOf(hold), keepMsOf(hold)];
+    const values = [...this.#alikeValues([job], job, binaryArrays), ...place];
     return (await session.run(this.#alikeWithKey, values)).length === 1;
   }
 
@@ -112,8 +109,8 @@ export class JobRows {
   }
 
   /** Tells which of the jobs exist: an insert whose answer was lost may have made them. */
-  async known(session: Session, jobs: readonly NewJob[], arrays: Arrays): Promise<Set<string>> {
-    const rows = await session.run<Row & [id: string]>(this.#known, [arrays.uuid(jobs.map(({ id }) => id))]);
+  async known(session: Session, jobs: readonly NewJob[]): Promise<Set<string>> {
+    const rows = await session.run<Row & [id: string]>(this.#known, [binaryArrays.uuid(jobs.map(({ id }) => id))]);
     return new Set(rows.map(([id]) => id));
   }
 

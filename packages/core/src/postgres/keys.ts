@@ -1,12 +1,16 @@
 import type { KeyClaim, NewJob } from "../store.ts";
 import type { Arrays } from "./arrays.ts";
 import type { Database } from "./database.ts";
-import { keepMsOf, windowMsOf } from "./key-hold.ts";
+import { indexable, keepMsOf, windowMsOf } from "./key-columns.ts";
 import type { Row, Session, Statement } from "./session.ts";
 
-/** A key that some job wants to hold. */
+/** A key that some job wants to hold, as it stands in the table. */
 export interface Want extends KeyClaim {
   readonly jobId: string;
+}
+
+export function wantOf(jobId: string, { scope, key, hold }: KeyClaim): Want {
+  return { jobId, scope: indexable(scope), key: indexable(key), hold };
 }
 
 /** What the table says of a key that this transaction has locked: who holds it, or null if it may be taken. */
@@ -159,7 +163,7 @@ export class KeyRing {
 }
 
 function wantsOf({ id, keys }: NewJob): Want[] {
-  return keys.map((claim) => ({ ...claim, jobId: id }));
+  return keys.map((claim) => wantOf(id, claim));
 }
 
 function nameOf({ scope, key }: { scope: string; key: string }): string {

@@ -32,12 +32,12 @@ type WholeRow = [
 const HELD: readonly StoredJobStatus[] = ["claimed", "running", "cancel_requested"];
 const LIVE: readonly StoredJobStatus[] = ["pending", "retry", ...HELD];
 
-const STATE = (isEnded: boolean): string =>
+const stateColumns = (isEnded: boolean): string =>
   `id, job_type, owner, status, progress, message, ${isEnded ? "output::text" : "NULL::text"}, public_error, revision`;
 
 const instant = (column: string): string => `round(date_part('epoch', ${column}) * 1000)`;
 
-const WHOLE = (isEnded: boolean): string => `${STATE(isEnded)},
+const wholeColumns = (isEnded: boolean): string => `${stateColumns(isEnded)},
   queue, priority, input::text, error, attempts, max_attempts,
   ${instant("created_at")}, ${instant("scheduled_at")}, ${instant("claimed_at")}, ${instant("started_at")},
   ${isEnded ? instant("completed_at") : "NULL::float8"}, ${isEnded ? instant("failed_at") : "NULL::float8"},
@@ -46,8 +46,8 @@ const WHOLE = (isEnded: boolean): string => `${STATE(isEnded)},
 /** Makes the verbs that read jobs. */
 export function createRead(database: Database): Pick<JobVerbs, "states" | "get" | "list"> {
   const { live, ended } = database.tables;
-  const states = byId(database.tables, { live: STATE(false), ended: STATE(true) });
-  const whole = byId(database.tables, { live: WHOLE(false), ended: WHOLE(true) });
+  const states = byId(database.tables, { live: stateColumns(false), ended: stateColumns(true) });
+  const whole = byId(database.tables, { live: wholeColumns(false), ended: wholeColumns(true) });
 
   return {
     async states({ ids }) {
@@ -73,7 +73,7 @@ export function createRead(database: Database): Pick<JobVerbs, "states" | "get" 
         if (value !== undefined) filters.push(`${condition} $${values.push(value)}`);
       }
       const page = (table: string, isEnded: boolean, further: readonly string[]): string => `(
-        SELECT ${WHOLE(isEnded)} FROM ${table} ${where([...filters, ...further])} ORDER BY ${table}.id DESC LIMIT ${unforeseen("$1")}
+        SELECT ${wholeColumns(isEnded)} FROM ${table} ${where([...filters, ...further])} ORDER BY ${table}.id DESC LIMIT ${unforeseen("$1")}
       )`;
       const pages = [
         ...(status === undefined || LIVE.includes(status)

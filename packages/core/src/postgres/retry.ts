@@ -5,7 +5,7 @@ import { byId } from "./by-id.ts";
 import type { Database, Tables } from "./database.ts";
 import type { HintSink } from "./hints.ts";
 import type { StoredKey } from "./job-rows.ts";
-import { KeyRing, type Want } from "./keys.ts";
+import { KeyRing, type Want, wantOf } from "./keys.ts";
 import type { Session, Statement } from "./session.ts";
 import { movedOf, queuesOf, WRITTEN, type WrittenRow } from "./written-row.ts";
 
@@ -83,10 +83,7 @@ function retryStatements(tables: Tables): { lock: Statement; find: Statement; mo
 
 function wantsOf(jobId: string, keys: string | null): Want[] {
   if (keys === null) return [];
-  return (JSON.parse(keys) as StoredKey[]).map(({ scope, key, keepMs }) => ({
-    jobId,
-    scope,
-    key,
-    hold: { kind: "job", afterCompletionMs: keepMs },
-  }));
+  return (JSON.parse(keys) as StoredKey[]).map(({ scope, key, keepMs }) =>
+    wantOf(jobId, { scope, key, hold: { kind: "job", afterCompletionMs: keepMs } }),
+  );
 }

@@ -33,12 +33,12 @@ const parsers: ReadonlyMap<number, Parser> = new Map<number, Parser>([
 // Our own parsers: those of `pg` can be changed for a whole process by anybody, and would parse JSON that stays text here.
 const types: pg.CustomTypesConfig = { getTypeParser: (type: number): Parser => parsers.get(type) ?? asText };
 
-/** Lets statements run on a pool or on one of its connections. */
-export function pgSession(queryable: pg.Pool | pg.ClientBase, preparedStatements: boolean): Session {
+/** Lets statements run on a connection. */
+export function pgSession(client: pg.ClientBase, preparedStatements: boolean): Session {
   return {
     async run<R extends Row>({ text, name }: Statement, values: readonly unknown[]): Promise<R[]> {
       const named = preparedStatements && name !== undefined ? { name } : {};
-      const { rows } = await queryable.query<unknown[] & R>({
+      const { rows } = await client.query<unknown[] & R>({
         text,
         values: [...values],
         rowMode: "array",
