@@ -8,23 +8,11 @@ import { Life } from "./life.ts";
 import { childLogger, consoleLogger, type Logger } from "./logger.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import type { NewJob } from "./store.ts";
+import { JOB_CONTEXT_NAMES } from "./worker/job-context.ts";
 import { Worker } from "./worker/worker.ts";
 
 const INSERT_BATCH = 1_000;
 const SLOTS = 10;
-const OWN_CONTEXT_NAMES = [
-  "jobId",
-  "attempt",
-  "maxAttempts",
-  "isRetry",
-  "isLastAttempt",
-  "log",
-  "signal",
-  "progress",
-  "heartbeat",
-  "isCancelRequested",
-  "dispatch",
-];
 
 /**
  * Makes the engine of one process. Nothing is opened before `start()` or the first dispatch.
@@ -142,7 +130,7 @@ function definitionsOf(jobs: readonly JobDefinition[]): Map<string, JobDefinitio
 }
 
 function contextOf(context: object): object {
-  const taken = OWN_CONTEXT_NAMES.find((name) => Object.hasOwn(context, name));
+  const taken = JOB_CONTEXT_NAMES.find((name) => Object.hasOwn(context, name));
   if (taken !== undefined) {
     throw new ForgeError(
       "BAD_REQUEST",

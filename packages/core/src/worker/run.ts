@@ -1,10 +1,10 @@
 import { LIMITS } from "@forge-jobs/protocol";
-import type { ForgeContext, JobContext } from "../context.ts";
+import type { ForgeContext } from "../context.ts";
 import type { JobDefinition } from "../define.ts";
 import type { JobOverrides } from "../dispatch.ts";
 import { ForgeError } from "../errors.ts";
 import type { Forge } from "../forge-types.ts";
-import { childLogger, type Logger } from "../logger.ts";
+import type { Logger } from "../logger.ts";
 import { longTimer } from "../long-timer.ts";
 import { type AbortCode, Dead, JobAborted, Snooze } from "../outcomes.ts";
 import { backoffMs } from "../retry-policy.ts";
@@ -13,6 +13,7 @@ import type { ClaimedJob, Outcome, RunUpdate, RunUpdateResult } from "../store.t
 import { clipText, serialiseOutput } from "../values.ts";
 import { runError, tame } from "./failure.ts";
 import type { UpdateSource } from "./flusher.ts";
+import { jobContext, type JobContextParts } from "./job-context.ts";
 
 /** What a run asks of the worker around it. */
 export interface RunHost {
@@ -152,38 +153,24 @@ export class Run implements UpdateSource {
       if ("issues" in parsed) throw new Hopeless(`INPUT_INVALID: ${describeIssues(parsed.issues)}`);
       input = parsed.value;
     }
-    const returned: unknown = await this.definition.run(this.#context(), input);
+    const returned: unknown = await this.definition.run(jobContext(this.#contextParts()), input);
     if (this.definition.output === null) return returned;
     const checked = await parseWith(this.definition.output, returned);
     if ("issues" in checked) throw new Hopeless(`OUTPUT_INVALID: ${describeIssues(checked.issues)}`);
     return checked.value;
   }
 
-  #context(): JobContext {
-    const { job } = this;
-    const signal = (): AbortSignal => this.#signal();
-    const logLine = (): Logger =>
-      childLogger(this.#host.log, { jobId: job.id, jobType: job.type, attempt: job.attempt });
-    let log: Logger | null = null;
-    const own: Omit<JobContext, keyof ForgeContext> = {
-      jobId: job.id,
-      attempt: job.attempt,
-      maxAttempts: job.maxAttempts,
-      isRetry: job.attempt > 1,
-      isLastAttempt: job.attempt >= job.maxAttempts,
-      // Made when first asked for: most handlers of small jobs use neither.
-      get log(): Logger {
-        return (log ??= logLine());
-      },
-      get signal(): AbortSignal {
-        return signal();
-      },
+  #contextParts(): JobContextParts {
+    return {
+      job: this.job,
+      log: this.#host.log,
+      shared: this.#host.context,
+      dispatch: this.#host.dispatch,
+      signal: () => this.#signal(),
       progress: (percent, message) => this.#progress(percent, message),
       heartbeat: () => this.#heartbeat(),
       isCancelRequested: () => this.#cancelRequested,
-      dispatch: this.#host.dispatch,
     };
-    return Object.assign(own, this.#host.context);
   }
 
   #signal(): AbortSignal {

@@ -1,0 +1,52 @@
+import type { ForgeContext, JobContext } from "../context.ts";
+import { childLogger, type Logger } from "../logger.ts";
+import type { ClaimedJob } from "../store.ts";
+
+/** What a handler's `ctx` is made of. */
+export interface JobContextParts extends Pick<JobContext, "dispatch" | "progress" | "heartbeat" | "isCancelRequested"> {
+  readonly job: ClaimedJob;
+  readonly log: Logger;
+  /** What `createForge({ context })` gave. */
+  readonly shared: ForgeContext;
+  readonly signal: () => AbortSignal;
+}
+
+/** The names that an application's own context may not take. */
+export const JOB_CONTEXT_NAMES: readonly (keyof JobContext)[] = [
+  "jobId",
+  "attempt",
+  "maxAttempts",
+  "isRetry",
+  "isLastAttempt",
+  "log",
+  "signal",
+  "progress",
+  "heartbeat",
+  "isCancelRequested",
+  "dispatch",
+];
+
+/** Makes the `ctx` of one run. */
+export function jobContext({ job, log: parent, shared, signal, ...verbs }: JobContextParts): JobContext {
+  const logLine = (): Logger => childLogger(parent, { jobId: job.id, jobType: job.type, attempt: job.attempt });
+  let log: Logger | null = null;
+  const own: Omit<JobContext, keyof ForgeContext> = {
+    jobId: job.id,
+    attempt: job.attempt,
+    maxAttempts: job.maxAttempts,
+    isRetry: job.attempt > 1,
+    isLastAttempt: job.attempt >= job.maxAttempts,
+    // Made when first asked for: most handlers of small jobs use neither.
+    get log(): Logger {
+      return (log ??= logLine());
+    },
+    get signal(): AbortSignal {
+      return signal();
+    },
+    progress: verbs.progress,
+    heartbeat: verbs.heartbeat,
+    isCancelRequested: verbs.isCancelRequested,
+    dispatch: verbs.dispatch,
+  };
+  return Object.assign(own, shared);
+}
