@@ -23,7 +23,7 @@ it("names the missing tables where nobody migrated", async () => {
   const store = postgresStore(database.url);
   await expect(store.checkSchema()).rejects.toMatchObject({
     code: "CONFLICT",
-    message: expect.stringMatching(/"public" .* is at version 0, and this release needs 1; run migrate\(\)/) as string,
+    message: expect.stringMatching(/"public" .* is at version 0, and this release needs 2; run migrate\(\)/) as string,
   });
   await expect(store.jobs.list({ limit: 1 })).rejects.toMatchObject({ code: "CONFLICT" });
   await store.close();
