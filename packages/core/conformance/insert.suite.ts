@@ -38,6 +38,7 @@ export const insertSuite: Suite = {
           failedAt: null,
           cancelRequestedAt: null,
           cancelledAt: null,
+          discardedAt: null,
         });
         expect(scheduledAt).toBe(createdAt);
         expect(Number.isInteger(revision)).toBe(true);

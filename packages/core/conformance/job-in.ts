@@ -9,6 +9,7 @@ export const OUTCOMES: { readonly [Kind in Outcome["kind"]]: Extract<Outcome, { 
   retry: { kind: "retry", delayMs: 0, error: "Error: socket closed\n    at run", publicError: "The job failed (a1)" },
   failed: { kind: "failed", error: "Error: no such user\n    at run", publicError: "The job failed (b2)" },
   dead_letter: { kind: "dead_letter", error: "Dead: poison\n    at run", publicError: "The job failed (c3)" },
+  discarded: { kind: "discarded", error: "Error: user is gone\n    at run", publicError: "The job failed (d4)" },
   given_back: { kind: "given_back", delayMs: 0 },
 };
 
@@ -20,6 +21,7 @@ export const STATUS_AFTER: { readonly [Kind in Outcome["kind"]]: StoredJobStatus
   retry: "retry",
   failed: "failed",
   dead_letter: "dead_letter",
+  discarded: "failed",
   given_back: "pending",
 };
 

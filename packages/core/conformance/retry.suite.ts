@@ -106,6 +106,16 @@ export const retrySuite: Suite = {
       },
     },
     {
+      name: "a discarded job is left alone, as failed",
+      async run({ store }) {
+        const job = await jobIn(store, "running");
+        await updateJob(store, job, { outcome: OUTCOMES.discarded });
+        const before = await readJob(store, job.id);
+        expect(await retryJob(store, job.id)).toBe("discarded");
+        expect(await readJob(store, job.id)).toEqual(before);
+      },
+    },
+    {
       name: "an unknown job is not found",
       async run({ store }) {
         expect(await retryJob(store, newJob().id)).toBe("not_found");

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { JobRecord } from "../src/store.ts";
 import { CANCEL_REASON, jobIn, OUTCOME_KINDS, OUTCOMES, STATUS_AFTER } from "./job-in.ts";
-import { claimJob, claimJobs, insertJob, readJob, updateJob } from "./one-job.ts";
+import { claimJob, claimJobs, insertJob, readJob, runUpdate, updateJob } from "./one-job.ts";
 import { registerWorker } from "./one-worker.ts";
 import type { Case, Suite } from "./suite.ts";
 import { advance } from "./world.ts";
@@ -19,6 +19,12 @@ const SAYS: { readonly [K in Kind]: Partial<JobRecord> } = {
     publicError: OUTCOMES.dead_letter.publicError,
     attempts: 1,
   },
+  discarded: {
+    output: null,
+    error: OUTCOMES.discarded.error,
+    publicError: OUTCOMES.discarded.publicError,
+    attempts: 1,
+  },
   given_back: { output: null, attempts: 0 },
 };
 
@@ -27,6 +33,7 @@ const INSTANT: { readonly [K in Kind]?: keyof JobRecord } = {
   completed: "completedAt",
   failed: "failedAt",
   dead_letter: "failedAt",
+  discarded: "failedAt",
 };
 
 const outcome = (kind: Kind, from: "claimed" | "running"): Case => ({
@@ -48,6 +55,7 @@ const outcome = (kind: Kind, from: "claimed" | "running"): Case => ({
     expect(after.startedAt).not.toBeNull();
     const instant = INSTANT[kind];
     if (instant !== undefined) expect(after[instant]).toBeGreaterThanOrEqual(after.createdAt);
+    expect(after.discardedAt).toBe(kind === "discarded" ? after.failedAt : null);
   },
 });
 
@@ -68,6 +76,7 @@ const heeded = (kind: Kind): Case => ({
     } else {
       const reason = { error: CANCEL_REASON, publicError: CANCEL_REASON };
       expect(after).toMatchObject({ status: "cancelled", output: null, completedAt: null, ...reason });
+      expect(after).toMatchObject({ failedAt: null, discardedAt: null });
       expect(after.cancelledAt).toBeGreaterThanOrEqual(after.cancelRequestedAt!);
     }
     expect(await claimJobs(store, { types: [job.type] })).toEqual([]);
@@ -104,6 +113,20 @@ export const settleSuite: Suite = {
         const job = await jobIn(store, "running");
         await updateJob(store, job, { outcome: { kind: "completed", output: null } });
         expect(await readJob(store, job.id)).toMatchObject({ status: "completed", output: null });
+      },
+    },
+    {
+      name: "a batch may hold every outcome, and each row ends by its own",
+      async run({ store }) {
+        const jobs = await Promise.all(OUTCOME_KINDS.map(() => jobIn(store, "running")));
+        const updates = OUTCOME_KINDS.map((kind, n) => runUpdate(jobs[n]!, { outcome: OUTCOMES[kind] }));
+        const results = await store.jobs.update({ updates });
+        expect(new Set(results.map(({ result }) => result))).toEqual(new Set(["applied"]));
+        for (const [n, kind] of OUTCOME_KINDS.entries()) {
+          const after = await readJob(store, jobs[n]!.id);
+          expect(after).toMatchObject({ ...SAYS[kind], status: STATUS_AFTER[kind] });
+          expect(after.discardedAt !== null).toBe(kind === "discarded");
+        }
       },
     },
     {

@@ -1,6 +1,6 @@
 import { expect } from "vitest";
 import { jobIn, OUTCOMES } from "./job-in.ts";
-import { insertJob, insertKeyed, keyClaim, readJob } from "./one-job.ts";
+import { insertJob, insertKeyed, keyClaim, readJob, updateJob } from "./one-job.ts";
 import type { Suite } from "./suite.ts";
 import { advance } from "./world.ts";
 
@@ -49,6 +49,24 @@ export const sweepSuite: Suite = {
         const after = (await store.jobs.list({ limit: 100 })).filter(({ id }) => id !== early.id);
         expect(after).toEqual(others);
         expect((await readJob(store, late.id)).status).toBe("failed");
+      },
+    },
+    {
+      name: "a discarded job stays failed for good, and holds up no sweep of the others",
+      async run(world) {
+        const { store } = world;
+        const discarded = [];
+        for (let n = 0; n < 3; n++) {
+          const job = await jobIn(store, "running");
+          await updateJob(store, job, { outcome: OUTCOMES.discarded });
+          discarded.push(await readJob(store, job.id));
+        }
+        advance(world, HOUR_MS);
+        const { id } = await jobIn(store, "failed");
+        expect(await store.sweeps.deadLetter({ afterMs: 0, limit: 1 })).toBe(1);
+        expect((await readJob(store, id)).status).toBe("dead_letter");
+        expect(await store.sweeps.deadLetter({ afterMs: 0, limit: 100 })).toBe(0);
+        for (const before of discarded) expect(await readJob(store, before.id)).toEqual(before);
       },
     },
     {

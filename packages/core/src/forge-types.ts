@@ -60,6 +60,8 @@ export interface Job<Input = unknown, Output = unknown> {
   failedAt: Date | null;
   cancelRequestedAt: Date | null;
   cancelledAt: Date | null;
+  /** When its failure was declared to be nobody's business; it stays `failed` then, and cannot be retried. */
+  discardedAt: Date | null;
 }
 
 /** Which jobs `jobs.list` answers; absent filters match all. */
@@ -96,7 +98,8 @@ export interface Jobs {
   /**
    * Brings a failed, dead or cancelled job back to `pending` with a new budget of runs; `attempts` keeps counting.
    *
-   * Throws `NOT_FOUND`; `CONFLICT` for a job that is under way or completed; `KEY_HELD` when another job has its key now.
+   * Throws `NOT_FOUND`; `CONFLICT` for a job that is under way, completed or discarded; `KEY_HELD` when another job has its
+   * key now.
    */
   retry(id: string): Promise<void>;
   /** Reads what the live path shows of jobs; unknown ids are left out. For adapters such as the gateway. */

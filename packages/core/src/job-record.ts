@@ -28,5 +28,6 @@ export function jobOf(record: JobRecord): Job {
     failedAt: date(record.failedAt),
     cancelRequestedAt: date(record.cancelRequestedAt),
     cancelledAt: date(record.cancelledAt),
+    discardedAt: date(record.discardedAt),
   };
 }

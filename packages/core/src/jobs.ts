@@ -78,6 +78,9 @@ export function createJobs(store: Store, onCancelled: (id: string) => void): Job
           `Job ${jobId} is under way or completed; only failed, dead and cancelled jobs can be retried.`,
         );
       }
+      if (result === "discarded") {
+        throw new ForgeError("CONFLICT", `Job ${jobId} was discarded, which is final; dispatch a new one.`);
+      }
       if (result === "key_held") {
         throw new ForgeError(
           "KEY_HELD",

@@ -78,6 +78,7 @@ export interface RunError {
  * How a run ended.
  *
  * On a row that is `cancel_requested`, every outcome but `completed` becomes `cancelled` with the reason recorded there.
+ * `discarded` leaves it `failed` with `discardedAt`, for good: no sweep moves it and no person's retry brings it back.
  * `given_back` returns the row to `pending`, due after `delayMs`, without counting the attempt; it clears the
  * count of worker deaths, as every outcome does.
  */
@@ -86,6 +87,7 @@ export type Outcome =
   | ({ readonly kind: "retry"; readonly delayMs: number } & RunError)
   | ({ readonly kind: "failed" } & RunError)
   | ({ readonly kind: "dead_letter" } & RunError)
+  | ({ readonly kind: "discarded" } & RunError)
   | { readonly kind: "given_back"; readonly delayMs: number };
 
 /**
@@ -148,6 +150,7 @@ export interface JobRecord extends JobStateRecord {
   readonly failedAt: number | null;
   readonly cancelRequestedAt: number | null;
   readonly cancelledAt: number | null;
+  readonly discardedAt: number | null;
 }
 
 /** Which jobs a list holds; absent filters match all. Newest first by id, so pages are stable under inserts. */
@@ -164,8 +167,8 @@ export interface ListQuery {
 /** What a cancellation did: ended the job at once, asked its handler to stop, or found it settled or absent. */
 export type CancelResult = "cancelled" | "requested" | "settled" | "not_found";
 
-/** What a person's retry did; `not_settled` covers jobs under way and completed ones. */
-export type RetryResult = "retried" | "not_settled" | "key_held" | "not_found";
+/** What a person's retry did; `not_settled` covers jobs under way and completed ones, `discarded` is final. */
+export type RetryResult = "retried" | "not_settled" | "discarded" | "key_held" | "not_found";
 
 /** The verbs over jobs. All take and return lists where more than one row is natural; a single job is a batch of one. */
 export interface JobVerbs {
@@ -208,7 +211,7 @@ export interface JobVerbs {
   cancel(args: { ids: readonly string[]; reason: string }): Promise<CancelResult[]>;
   /**
    * Brings failed, dead and cancelled jobs back to `pending`, due now, with a new budget, error, output and progress
-   * cleared, and takes their keys again; one whose key another job holds by now is left alone.
+   * cleared, and takes their keys again; one that was discarded or whose key another job holds by now is left alone.
    */
   retry(args: { ids: readonly string[] }): Promise<RetryResult[]>;
 }
@@ -265,7 +268,7 @@ export interface WorkerVerbs {
 
 /** Periodic work; each call does a bounded batch and answers how many rows it moved. */
 export interface SweepVerbs {
-  /** Moves jobs that failed at least `afterMs` ago to `dead_letter`, keeping `failedAt`. */
+  /** Moves jobs that failed at least `afterMs` ago to `dead_letter`, keeping `failedAt`. Leaves the discarded alone. */
   deadLetter(args: { afterMs: number; limit: number }): Promise<number>;
   /** Deletes `window` keys that have run out. */
   expiredKeys(args: { limit: number }): Promise<number>;

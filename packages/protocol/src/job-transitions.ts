@@ -9,6 +9,7 @@ export type JobTransitionCause =
   | "handler returned"
   | "threw or timed out, runs are left"
   | "threw or timed out, runs are spent"
+  | "discardIf said so"
   | "threw Dead, or three worker deaths"
   | "given back, snoozed or rescued"
   | "dead-letter delay has passed"
@@ -45,6 +46,7 @@ export const JOB_TRANSITIONS: readonly JobTransition[] = [
   ...rows(["running", "claimed"], "completed", "handler returned"),
   ...rows(["running", "claimed"], "retry", "threw or timed out, runs are left"),
   ...rows(["running", "claimed"], "failed", "threw or timed out, runs are spent"),
+  ...rows(["running", "claimed"], "failed", "discardIf said so"),
   ...rows(["running", "claimed"], "dead_letter", "threw Dead, or three worker deaths"),
   ...rows(["running", "claimed"], "pending", "given back, snoozed or rescued"),
   ...rows(["failed"], "dead_letter", "dead-letter delay has passed"),

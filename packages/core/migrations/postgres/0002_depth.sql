@@ -6,6 +6,13 @@
 
 -- == Ends: Dead letters, discarding, retention.
 
+-- Set where a failure is nobody's business any more. Such a row stays failed: no sweep moves it, and nobody retries it.
+ALTER TABLE forge_ended ADD COLUMN discarded_at timestamptz;
+
+-- What the sweep walks, in place of an index that held the discarded too.
+CREATE INDEX forge_ended_undecided ON forge_ended (failed_at) WHERE status = 'failed' AND discarded_at IS NULL;
+DROP INDEX forge_ended_failed;
+
 -- (end of ends)
 
 -- == History: Errors of earlier attempts, log lines, saved values.
@@ -25,5 +32,25 @@
 -- (end of crons)
 
 -- == The view: Every job, for people and for tools that speak SQL: replaced last, when all columns exist.
+
+DROP VIEW forge_jobs;
+CREATE VIEW forge_jobs AS
+  SELECT
+    id, job_type, 'job'::text AS kind, queue,
+    (ARRAY['critical', 'high', 'normal', 'low'])[priority + 1] AS priority,
+    status, input, NULL::json AS output, error, progress, message, attempts, max_attempts, owner,
+    created_at, scheduled_at, claimed_at, started_at,
+    NULL::timestamptz AS completed_at, NULL::timestamptz AS failed_at,
+    cancel_requested_at, NULL::timestamptz AS cancelled_at, NULL::timestamptz AS discarded_at, revision
+  FROM forge_live
+  UNION ALL
+  SELECT
+    id, job_type, 'job'::text AS kind, queue,
+    (ARRAY['critical', 'high', 'normal', 'low'])[priority + 1] AS priority,
+    status, input, output, error, progress, message, attempts, max_attempts, owner,
+    created_at, scheduled_at, claimed_at, started_at,
+    completed_at, failed_at,
+    cancel_requested_at, cancelled_at, discarded_at, revision
+  FROM forge_ended;
 
 -- (end of the view)

@@ -6,6 +6,12 @@
 
 -- == Ends: Dead letters, discarding, retention.
 
+-- Set where a failure is nobody's business any more. Such a row stays failed: no sweep moves it, and nobody retries it.
+ALTER TABLE forge_ended ADD COLUMN discarded_at INTEGER;
+
+-- What the sweep walks. forge_ended_failed stays for the release before, whose statement names it.
+CREATE INDEX forge_ended_undecided ON forge_ended (failed_at) WHERE status = 'failed' AND discarded_at IS NULL;
+
 -- (end of ends)
 
 -- == History: Errors of earlier attempts, log lines, saved values.
@@ -25,5 +31,35 @@
 -- (end of crons)
 
 -- == The view: Every job, for people and for tools that speak SQL: replaced last, when all columns exist.
+
+DROP VIEW forge_jobs;
+CREATE VIEW forge_jobs AS
+  SELECT
+    id, job_type, 'job' AS kind, queue,
+    CASE priority WHEN 0 THEN 'critical' WHEN 1 THEN 'high' WHEN 2 THEN 'normal' ELSE 'low' END AS priority,
+    status, input, NULL AS output, error, progress, message, attempts, max_attempts, owner,
+    strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', scheduled_at / 1000.0, 'unixepoch') AS scheduled_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', claimed_at / 1000.0, 'unixepoch') AS claimed_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
+    NULL AS completed_at, NULL AS failed_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', cancel_requested_at / 1000.0, 'unixepoch') AS cancel_requested_at,
+    NULL AS cancelled_at, NULL AS discarded_at, revision
+  FROM forge_live
+  UNION ALL
+  SELECT
+    id, job_type, 'job' AS kind, queue,
+    CASE priority WHEN 0 THEN 'critical' WHEN 1 THEN 'high' WHEN 2 THEN 'normal' ELSE 'low' END AS priority,
+    status, input, output, error, progress, message, attempts, max_attempts, owner,
+    strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', scheduled_at / 1000.0, 'unixepoch') AS scheduled_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', claimed_at / 1000.0, 'unixepoch') AS claimed_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', started_at / 1000.0, 'unixepoch') AS started_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', completed_at / 1000.0, 'unixepoch') AS completed_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', failed_at / 1000.0, 'unixepoch') AS failed_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', cancel_requested_at / 1000.0, 'unixepoch') AS cancel_requested_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', cancelled_at / 1000.0, 'unixepoch') AS cancelled_at,
+    strftime('%Y-%m-%dT%H:%M:%fZ', discarded_at / 1000.0, 'unixepoch') AS discarded_at, revision
+  FROM forge_ended;
 
 -- (end of the view)

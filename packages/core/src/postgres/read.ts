@@ -41,7 +41,8 @@ const wholeColumns = (isEnded: boolean): string => `${stateColumns(isEnded)},
   queue, priority, input::text, error, attempts, max_attempts,
   ${instant("created_at")}, ${instant("scheduled_at")}, ${instant("claimed_at")}, ${instant("started_at")},
   ${isEnded ? instant("completed_at") : "NULL::float8"}, ${isEnded ? instant("failed_at") : "NULL::float8"},
-  ${instant("cancel_requested_at")}, ${isEnded ? instant("cancelled_at") : "NULL::float8"}`;
+  ${instant("cancel_requested_at")}, ${isEnded ? instant("cancelled_at") : "NULL::float8"},
+  ${isEnded ? instant("discarded_at") : "NULL::float8"}`;
 
 /** Makes the verbs that read jobs. */
 export function createRead(database: Database): Pick<JobVerbs, "states" | "get" | "list"> {
@@ -100,6 +101,7 @@ function jobRecord(row: WholeRow): JobRecord {
   const [, , , , , , , , , queue, priority, input, error, attempts, maxAttempts, ...instants] = row;
   const [createdAt, scheduledAt, claimedAt, startedAt, completedAt, failedAt, cancelRequestedAt, cancelledAt] =
     instants;
+  const discardedAt = instants[8];
   return {
     ...stateRecord(row),
     queue,
@@ -116,5 +118,6 @@ function jobRecord(row: WholeRow): JobRecord {
     failedAt: failedAt ?? null,
     cancelRequestedAt: cancelRequestedAt ?? null,
     cancelledAt: cancelledAt ?? null,
+    discardedAt: discardedAt ?? null,
   };
 }

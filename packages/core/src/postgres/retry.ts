@@ -14,7 +14,7 @@ interface Retried {
   readonly moved: readonly WrittenRow[];
 }
 
-type LockedRow = [id: string, status: StoredJobStatus, keys: string | null];
+type LockedRow = [id: string, status: StoredJobStatus, keys: string | null, isDiscarded: boolean];
 
 const MS = "interval '1 millisecond'";
 
@@ -26,7 +26,8 @@ export function createRetry(database: Database, hints: HintSink): JobVerbs["retr
   async function retryIn(session: Session, ids: readonly string[]): Promise<Retried> {
     const answers = new Map<string, RetryResult>();
     const locked = await session.run<LockedRow>(lock, [binaryArrays.uuid(ids)]);
-    const ready = locked.filter(([, status]) => status !== "completed");
+    for (const [id, , , isDiscarded] of locked) if (isDiscarded) answers.set(id, "discarded");
+    const ready = locked.filter(([, status, , isDiscarded]) => status !== "completed" && !isDiscarded);
     const wants = ready.map(([id, , keys]) => wantsOf(id, keys));
     const hasKeys = wants.some((list) => list.length > 0);
     const taken = hasKeys ? await keyRing.takeAgain(session, wants, binaryArrays) : wants.map(() => true);
@@ -56,7 +57,7 @@ function retryStatements(tables: Tables): { lock: Statement; find: Statement; mo
   return {
     lock: {
       text: `SELECT row.* FROM unnest($1::uuid[]) AS said (id), LATERAL (
-          SELECT e.id, e.status, e.keys::text FROM ${ended} AS e WHERE e.id = said.id FOR UPDATE
+          SELECT e.id, e.status, e.keys::text, e.discarded_at IS NOT NULL FROM ${ended} AS e WHERE e.id = said.id FOR UPDATE
         ) AS row`,
     },
     find: { text: byId(tables, { live: "id", ended: "id" }) },

@@ -12,7 +12,7 @@ export function createSweeps(database: Database, hints: HintSink): SweepVerbs {
     text: `UPDATE ${ended} SET status = 'dead_letter', revision = revision + 1
       WHERE ctid = ANY (ARRAY(
         SELECT ctid FROM ${ended}
-        WHERE status = 'failed' AND failed_at <= statement_timestamp() + ($2::float8 - $1::float8) * ${MS}
+        WHERE status = 'failed' AND discarded_at IS NULL AND failed_at <= statement_timestamp() + ($2::float8 - $1::float8) * ${MS}
         ORDER BY failed_at LIMIT $3 FOR UPDATE SKIP LOCKED
       ))
       RETURNING ${WRITTEN}`,

@@ -1,6 +1,6 @@
 import { byId } from "./by-id.ts";
 import type { Tables } from "./database.ts";
-import { insertEnded } from "./ended-rows.ts";
+import { type Ending, insertEnded } from "./ended-rows.ts";
 import type { Statement } from "./session.ts";
 
 /** The bits of `flags` in the statements. */
@@ -27,6 +27,8 @@ const clock = `(SELECT statement_timestamp() + $6::float8 * ${MS} AS now) AS clo
 export interface UpdateStatements {
   /** For outcomes that end a job, and for any but `completed` of a job that was asked to stop. */
   readonly end: Statement;
+  /** The same for a batch that discards a job: one more column to write. */
+  readonly endOrDiscard: Statement;
   /** For everything else; passes over rows that were asked to stop where it would end the run. */
   readonly live: Statement;
   readonly find: Statement;
@@ -46,29 +48,35 @@ export function updateStatements(tables: Tables): UpdateStatements {
         FOR UPDATE SKIP LOCKED
       ) AS row
     )`;
+  const cancelled = "l.status = 'cancel_requested' AND said.status <> 'completed'";
+  const ended = `CASE WHEN ${cancelled} THEN 'cancelled' ELSE said.status END`;
+  const end = (ending: Pick<Ending, "status" | "discardedAt">): string => `WITH said AS (
+      SELECT * FROM unnest(
+        $1::uuid[], $2::int4[], $3::int2[], $4::float8[], $5::text[], $7::text[], $8::json[], $9::text[], $10::text[]
+      ) AS said (id, claim_no, flags, progress, message, status, output, error, public_error)
+    ), locked AS MATERIALIZED (SELECT ${locked("")} AS places), gone AS (
+      DELETE FROM ${live} WHERE ctid = ANY ((SELECT places FROM locked)::tid[])
+    )
+    ${insertEnded(tables, {
+      // Read beside the DELETE, which both see the same rows: passing whole rows from one to the other costs more.
+      from: `${live} AS l JOIN said
+        ON said.id = l.id AND said.claim_no = l.claim_no AND l.ctid = ANY ((SELECT places FROM locked)::tid[]),
+        ${clock}`,
+      error: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE said.error END",
+      publicError: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE said.public_error END",
+      output: "said.output",
+      startedAt,
+      progress,
+      message,
+      ...ending,
+    })}`;
   return {
-    end: {
-      text: `WITH said AS (
-          SELECT * FROM unnest(
-            $1::uuid[], $2::int4[], $3::int2[], $4::float8[], $5::text[], $7::text[], $8::json[], $9::text[], $10::text[]
-          ) AS said (id, claim_no, flags, progress, message, status, output, error, public_error)
-        ), locked AS MATERIALIZED (SELECT ${locked("")} AS places), gone AS (
-          DELETE FROM ${live} WHERE ctid = ANY ((SELECT places FROM locked)::tid[])
-        )
-        ${insertEnded(tables, {
-          // Read beside the DELETE, which both see the same rows: passing whole rows from one to the other costs more.
-          from: `${live} AS l JOIN said
-            ON said.id = l.id AND said.claim_no = l.claim_no AND l.ctid = ANY ((SELECT places FROM locked)::tid[]),
-            ${clock}`,
-          status:
-            "CASE WHEN l.status = 'cancel_requested' AND said.status <> 'completed' THEN 'cancelled' ELSE said.status END",
-          error: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE said.error END",
-          publicError: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE said.public_error END",
-          output: "said.output",
-          startedAt,
-          progress,
-          message,
-        })}`,
+    end: { text: end({ status: ended }) },
+    endOrDiscard: {
+      text: end({
+        status: `CASE WHEN ${cancelled} THEN 'cancelled' WHEN said.status = 'discarded' THEN 'failed' ELSE said.status END`,
+        discardedAt: `CASE WHEN said.status = 'discarded' AND NOT (${cancelled}) THEN now END`,
+      }),
     },
     live: {
       text: `WITH said AS (

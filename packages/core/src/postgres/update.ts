@@ -16,7 +16,8 @@ export function createUpdate(database: Database, hints: HintSink): JobVerbs["upd
   async function end(updates: readonly RunUpdate[]): Promise<WrittenRow[]> {
     if (updates.length === 0) return [];
     const outcomes = updates.map(({ outcome }) => outcome);
-    const rows = await database.run<WrittenRow>(statements.end, [
+    const discards = outcomes.some((outcome) => outcome?.kind === "discarded");
+    const rows = await database.run<WrittenRow>(discards ? statements.endOrDiscard : statements.end, [
       ...whatWasSaid(updates, database.offsetMs),
       // The statement turns the others into cancellations, and gets them only of rows that were asked to stop.
       binaryArrays.text(outcomes.map((outcome) => outcome?.kind ?? null)),
@@ -92,7 +93,7 @@ function errors(outcomes: readonly (Outcome | null)[]): unknown[] {
 }
 
 function isEnding({ outcome }: RunUpdate): boolean {
-  return outcome?.kind === "completed" || outcome?.kind === "failed" || outcome?.kind === "dead_letter";
+  return outcome !== null && outcome.kind !== "retry" && outcome.kind !== "given_back";
 }
 
 function isHeldBy([, claimNo, , isHeld]: FoundRow, update: RunUpdate): boolean {
@@ -113,6 +114,7 @@ function isDoing({ kind }: Outcome, [, , status, , wasAskedToStop]: FoundRow): b
   if (kind === "completed") return status === "completed";
   if (status === "cancelled") return wasAskedToStop;
   if (kind === "given_back") return status === "pending";
+  if (kind === "discarded") return status === "failed";
   // The sweep may have moved a failed job on.
   return status === kind || (kind === "failed" && status === "dead_letter");
 }

@@ -42,6 +42,13 @@ export function endFailed(
   sql.run("DELETE FROM forge_live WHERE rowid = ?", rowid);
 }
 
+/** Moves one job that failed to the ended rows, as one that nobody is to look at. */
+export function endDiscarded(tx: WriteTx, rowid: number, error: RunError): void {
+  // The INSERT gave it another rowid than it had among the live rows.
+  endFailed(tx, rowid, "failed", error);
+  tx.sql.run("UPDATE forge_ended SET discarded_at = failed_at WHERE rowid = last_insert_rowid()");
+}
+
 const CANCEL = `
   INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, cancelled_at, error, public_error)
   SELECT ${KEPT}, attempts - ?, 'cancelled', revision + 1, progress, message, started_at, ?,

@@ -13,8 +13,10 @@ export const STATE_COLUMNS: Readonly<Record<"live" | "ended", string>> = {
 
 /** What a `JobRecord` is read from, of a live and of an ended row; `jobRecord` makes one of it. */
 export const RECORD_COLUMNS: Readonly<Record<"live" | "ended", string>> = {
-  live: `${RECORD}, NULL AS output, NULL AS completedAt, NULL AS failedAt, NULL AS cancelledAt`,
-  ended: `${RECORD}, output, completed_at AS completedAt, failed_at AS failedAt, cancelled_at AS cancelledAt`,
+  live: `${RECORD}, NULL AS output, NULL AS completedAt, NULL AS failedAt, NULL AS cancelledAt,
+    NULL AS discardedAt`,
+  ended: `${RECORD}, output, completed_at AS completedAt, failed_at AS failedAt, cancelled_at AS cancelledAt,
+    discarded_at AS discardedAt`,
 };
 
 /** A row of `RECORD_COLUMNS`. */

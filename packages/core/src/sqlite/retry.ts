@@ -8,9 +8,10 @@ interface EndedRow {
   revision: number;
   queue: string;
   keys: string | null;
+  discardedAt: number | null;
 }
 
-const FIND = "SELECT rowid, status, revision, queue, keys FROM forge_ended WHERE id = ?";
+const FIND = "SELECT rowid, status, revision, queue, keys, discarded_at AS discardedAt FROM forge_ended WHERE id = ?";
 
 const REVIVE = `
   INSERT INTO forge_live (id, lane, priority, ready_at, claim_no, revision, attempts, max_attempts, budget, scheduled_at,
@@ -27,6 +28,7 @@ export function retry(tx: WriteTx, ids: readonly string[]): RetryResult[] {
       return tx.sql.get("SELECT 1 FROM forge_live WHERE id = ?", id) === undefined ? "not_found" : "not_settled";
     }
     if (row.status === "completed") return "not_settled";
+    if (row.discardedAt !== null) return "discarded";
     if (!takeKeysAgain(tx.sql, id, row.keys, tx.now)) return "key_held";
     tx.sql.run(REVIVE, tx.now, tx.now, row.rowid);
     tx.sql.run("DELETE FROM forge_ended WHERE rowid = ?", row.rowid);

@@ -4,8 +4,8 @@ import type { WriteTx } from "./write-queue.ts";
 const DEAD_LETTER = `
   UPDATE forge_ended SET status = 'dead_letter', revision = revision + 1
   WHERE rowid IN (
-    SELECT rowid FROM forge_ended INDEXED BY forge_ended_failed
-    WHERE status = 'failed' AND failed_at <= ? ORDER BY failed_at LIMIT ?
+    SELECT rowid FROM forge_ended INDEXED BY forge_ended_undecided
+    WHERE status = 'failed' AND discarded_at IS NULL AND failed_at <= ? ORDER BY failed_at LIMIT ?
   )
   RETURNING id, revision`;
 

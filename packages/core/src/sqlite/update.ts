@@ -1,6 +1,6 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
-import { complete, endCancelled, endFailed } from "./ended-rows.ts";
+import { complete, endCancelled, endDiscarded, endFailed } from "./ended-rows.ts";
 import type { Statements } from "./statements.ts";
 import type { WriteTx } from "./write-queue.ts";
 
@@ -114,6 +114,9 @@ function settle(
     case "failed":
     case "dead_letter":
       endFailed(tx, rowid, outcome.kind, outcome);
+      break;
+    case "discarded":
+      endDiscarded(tx, rowid, outcome);
   }
 }
 
@@ -133,6 +136,7 @@ const LEFT_BEHIND: Readonly<Record<Outcome["kind"], readonly StoredJobStatus[]>>
   retry: ["retry", "cancelled"],
   failed: ["failed", "dead_letter", "cancelled"],
   dead_letter: ["dead_letter", "cancelled"],
+  discarded: ["failed", "cancelled"],
   given_back: ["pending", "cancelled"],
 };
 

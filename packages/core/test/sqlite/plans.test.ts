@@ -27,6 +27,7 @@ async function everyVerb(store: Store): Promise<void> {
   await store.jobs.cancel({ ids: [failed], reason: "r" });
   const waiting = await runOnce({ kind: "retry", delayMs: 0, ...text });
   await store.jobs.cancel({ ids: [waiting], reason: "r" });
+  await runOnce({ kind: "discarded", ...text });
   const back = await runOnce({ kind: "given_back", delayMs: 0 });
   await store.jobs.cancel({ ids: [back], reason: "r" });
   const running = await runOnce(null);
