@@ -1,10 +1,10 @@
-import { execFile, spawn, type ChildProcess, type SpawnOptions } from "node:child_process";
-import { chmod, chown, cp, mkdir, mkdtemp, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { chmod, chown, cp, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { freePort } from "./free-port.ts";
 import { findPostgres, type PostgresVersion } from "./postgres-binaries.ts";
+import { isRoot, isWorldSearchable, serverIdentity, sharedTempRoot } from "./server-user.ts";
 
 export type { PostgresVersion } from "./postgres-binaries.ts";
 export { createDatabase, type Database } from "./database.ts";
@@ -38,9 +38,6 @@ export interface Postgres {
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
 
-// PostgreSQL refuses to run as root; 65534 is "nobody" wherever there is one.
-const isRoot = process.getuid?.() === 0;
-const identity: SpawnOptions = isRoot ? { uid: 65_534, gid: 65_534, cwd: "/" } : { cwd: "/" };
 // Messages are read below, so they have to be in English; nothing of the user's PG* variables may leak in.
 const environment = {
   PATH: process.env["PATH"],
@@ -66,7 +63,7 @@ export async function startPostgres(
     const options = { listen_addresses: "127.0.0.1", port, ...settings };
     const flags = Object.entries(options).flatMap(([name, value]) => ["-c", `${name}=${value}`]);
     const started = spawn(join(bin, "postgres"), ["-D", data, "-k", "", ...flags], {
-      ...identity,
+      ...serverIdentity,
       env: environment,
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -151,22 +148,8 @@ async function prepare(version: PostgresVersion, folder: string, data: string): 
   }
   const bin = join(home, "bin");
   const flags = ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"];
-  await promisify(execFile)(join(bin, "initdb"), flags, { ...identity, env: environment });
+  await promisify(execFile)(join(bin, "initdb"), flags, { ...serverIdentity, env: environment });
   return bin;
-}
-
-/** The first temporary folder that every user of the machine can enter. */
-async function sharedTempRoot(): Promise<string> {
-  const candidates = [tmpdir(), "/tmp", "/var/tmp"];
-  if (!isRoot) return candidates[0]!;
-  for (const candidate of candidates) if (await isWorldSearchable(candidate)) return candidate;
-  throw new Error(`PostgreSQL cannot run as root, and none of ${candidates.join(", ")} can be entered by "nobody"`);
-}
-
-async function isWorldSearchable(folder: string): Promise<boolean> {
-  const found = await stat(folder).catch(() => undefined);
-  if (found === undefined || (found.mode & 0o001) === 0) return false;
-  return folder === dirname(folder) || isWorldSearchable(dirname(folder));
 }
 
 function whenReady(server: ChildProcess): Promise<void> {

@@ -76,138 +76,138 @@ async function barrier(world: World, listener: Recorder): Promise<void> {
 
 const hints = (recorder: Recorder): unknown[] => recorder.heard.filter(({ kind }) => kind !== "live");
 
+const CASES: readonly Case[] = [
+  {
+    name: "an insert is heard with its queue, by every listener of every store object",
+    async run({ store, other }) {
+      const [own, foreign] = [await Recorder.live(store), await Recorder.live(other)];
+      const second = new Recorder(store);
+      await insertJob(store, { queue: "media" });
+      await own.until("available media", () => own.hasAvailable("media"));
+      await second.until("available media", () => second.hasAvailable("media"));
+      const any = !other.capabilities.namedHints;
+      await foreign.until("available media", () => foreign.hasAvailable("media", { any }));
+    },
+  },
+  ...MOVES.map(moves),
+  ...WAKES.map(wakes),
+  {
+    name: "hints say whether they come from this store object",
+    async run({ store, other }) {
+      const job = await jobIn(store, "running");
+      const [own, foreign] = [await Recorder.live(store), await Recorder.live(other)];
+      await updateJob(store, job, { outcome: OUTCOMES.completed });
+      const { revision } = await readState(store, job.id);
+      const any = !other.capabilities.namedHints;
+      await foreign.until("the outcome", () => foreign.hasMoved(job.id, revision, { any }));
+      await own.until("the outcome", () => own.hasMoved(job.id, revision));
+      const origins = (recorder: Recorder): unknown[] =>
+        recorder.heard.flatMap((one) =>
+          one.kind === "moved" && one.hints !== "any" && one.hints.some(({ id }) => id === job.id) ? [one.origin] : [],
+        );
+      expect(origins(own)).toContain("own");
+      expect(foreign.heard.flatMap((one) => (one.kind === "moved" ? [one.origin] : []))).not.toContain("own");
+    },
+  },
+  {
+    name: "a batch is heard for every job of it",
+    async run({ store, other }) {
+      const jobs = [];
+      for (let n = 0; n < 5; n++) jobs.push(await jobIn(store, "running"));
+      const [own, foreign] = [await Recorder.live(store), await Recorder.live(other)];
+      const updates = jobs.map((job) => runUpdate(job, { progress: 1, outcome: OUTCOMES.completed }));
+      await store.jobs.update({ updates });
+      const any = !other.capabilities.namedHints;
+      for (const { id } of jobs) {
+        const { revision } = await readState(store, id);
+        await own.until(`${id} at ${revision}`, () => own.hasMoved(id, revision));
+        await foreign.until(`${id} at ${revision}`, () => foreign.hasMoved(id, revision, { any }));
+      }
+    },
+  },
+  {
+    name: "nothing is heard of an insert in a transaction until that commits",
+    async run(world) {
+      const { store, other, begin } = world;
+      const [own, foreign] = [await Recorder.live(store), await Recorder.live(other)];
+      await barrier(world, own);
+      const { tx, commit } = await begin();
+      const heardBefore = hints(own).length;
+      await store.jobs.insert({ jobs: [newJob({ queue: "later" })], tx });
+      await nextTurn();
+      await Promise.all([store.ping(), other.ping()]);
+      await nextTurn();
+      expect(hints(own).slice(heardBefore)).toEqual([]);
+      expect(foreign.hasAvailable("later")).toBe(false);
+      await commit();
+      await own.until("available later", () => own.hasAvailable("later", { any: true }));
+      await foreign.until("available later", () => foreign.hasAvailable("later", { any: true }));
+    },
+  },
+  {
+    name: "nothing is ever heard of a transaction that rolled back",
+    async run(world) {
+      const { store, other, begin } = world;
+      const [own, foreign] = [await Recorder.live(store), await Recorder.live(other)];
+      const { tx, rollback } = await begin();
+      const job = newJob({ queue: "never" });
+      await store.jobs.insert({ jobs: [job], tx });
+      await rollback();
+      await barrier(world, own);
+      expect(own.hasAvailable("never")).toBe(false);
+      expect(foreign.hasAvailable("never")).toBe(false);
+      expect([...own.revisionsOf(job.id), ...foreign.revisionsOf(job.id)]).toEqual([]);
+    },
+  },
+  {
+    name: "an unsubscribed listener hears nothing more, and the others go on hearing",
+    async run(world) {
+      const [staying, leaving] = [await Recorder.live(world.store), new Recorder(world.store)];
+      await barrier(world, staying);
+      leaving.unsubscribe();
+      leaving.unsubscribe();
+      const heard = leaving.heard.length;
+      await barrier(world, staying);
+      expect(leaving.heard.slice(heard)).toEqual([]);
+    },
+  },
+  {
+    name: "a store whose last listener left can be listened to again",
+    async run(world) {
+      (await Recorder.live(world.store)).unsubscribe();
+      await barrier(world, await Recorder.live(world.store));
+    },
+  },
+  {
+    name: "after a loss listeners are told, look at everything, and hear again",
+    needs: ["cutConnections"],
+    async run(world) {
+      const { store, other } = world;
+      const foreign = await Recorder.live(other);
+      const before = foreign.heard.length;
+      const cut = await power(world, "cutConnections")();
+      await cut();
+      const since = (): string[] =>
+        foreign.heard.slice(before).map((one) => {
+          if (one.kind === "live") return `live ${one.live}`;
+          const what = one.kind === "available" ? one.queues : one.hints;
+          return `${one.kind} ${what === "any" ? "any" : "named"}`;
+        });
+      await foreign.until("live again", () => since().lastIndexOf("live true") > since().indexOf("live false"));
+      const told = since();
+      expect(told.indexOf("live false")).toBeGreaterThanOrEqual(0);
+      for (const any of ["available any", "moved any"]) {
+        expect(told.indexOf(any)).toBeGreaterThan(told.indexOf("live false"));
+        expect(told.indexOf(any)).toBeLessThan(told.lastIndexOf("live true"));
+      }
+      await insertJob(store, { queue: "afterwards" });
+      await foreign.until("available afterwards", () => foreign.hasAvailable("afterwards"));
+    },
+  },
+];
+
 /** Hints of what changed: after commit only, here and in other processes. */
 export const changesSuite: Suite = {
   topic: "changes",
-  cases: [
-    {
-      name: "an insert is heard with its queue, by every listener of every store object",
-      async run({ store, other }) {
-        const [own, foreign] = [await Recorder.live(store), await Recorder.live(other)];
-        const second = new Recorder(store);
-        await insertJob(store, { queue: "media" });
-        await own.until("available media", () => own.hasAvailable("media"));
-        await second.until("available media", () => second.hasAvailable("media"));
-        const any = !other.capabilities.namedHints;
-        await foreign.until("available media", () => foreign.hasAvailable("media", { any }));
-      },
-    },
-    ...MOVES.map(moves),
-    ...WAKES.map(wakes),
-    {
-      name: "hints say whether they come from this store object",
-      async run({ store, other }) {
-        const job = await jobIn(store, "running");
-        const [own, foreign] = [await Recorder.live(store), await Recorder.live(other)];
-        await updateJob(store, job, { outcome: OUTCOMES.completed });
-        const { revision } = await readState(store, job.id);
-        const any = !other.capabilities.namedHints;
-        await foreign.until("the outcome", () => foreign.hasMoved(job.id, revision, { any }));
-        await own.until("the outcome", () => own.hasMoved(job.id, revision));
-        const origins = (recorder: Recorder): unknown[] =>
-          recorder.heard.flatMap((one) =>
-            one.kind === "moved" && one.hints !== "any" && one.hints.some(({ id }) => id === job.id)
-              ? [one.origin]
-              : [],
-          );
-        expect(origins(own)).toContain("own");
-        expect(foreign.heard.flatMap((one) => (one.kind === "moved" ? [one.origin] : []))).not.toContain("own");
-      },
-    },
-    {
-      name: "a batch is heard for every job of it",
-      async run({ store, other }) {
-        const jobs = [];
-        for (let n = 0; n < 5; n++) jobs.push(await jobIn(store, "running"));
-        const [own, foreign] = [await Recorder.live(store), await Recorder.live(other)];
-        const updates = jobs.map((job) => runUpdate(job, { progress: 1, outcome: OUTCOMES.completed }));
-        await store.jobs.update({ updates });
-        const any = !other.capabilities.namedHints;
-        for (const { id } of jobs) {
-          const { revision } = await readState(store, id);
-          await own.until(`${id} at ${revision}`, () => own.hasMoved(id, revision));
-          await foreign.until(`${id} at ${revision}`, () => foreign.hasMoved(id, revision, { any }));
-        }
-      },
-    },
-    {
-      name: "nothing is heard of an insert in a transaction until that commits",
-      async run(world) {
-        const { store, other, begin } = world;
-        const [own, foreign] = [await Recorder.live(store), await Recorder.live(other)];
-        await barrier(world, own);
-        const { tx, commit } = await begin();
-        const heardBefore = hints(own).length;
-        await store.jobs.insert({ jobs: [newJob({ queue: "later" })], tx });
-        await nextTurn();
-        await Promise.all([store.ping(), other.ping()]);
-        await nextTurn();
-        expect(hints(own).slice(heardBefore)).toEqual([]);
-        expect(foreign.hasAvailable("later")).toBe(false);
-        await commit();
-        await own.until("available later", () => own.hasAvailable("later", { any: true }));
-        await foreign.until("available later", () => foreign.hasAvailable("later", { any: true }));
-      },
-    },
-    {
-      name: "nothing is ever heard of a transaction that rolled back",
-      async run(world) {
-        const { store, other, begin } = world;
-        const [own, foreign] = [await Recorder.live(store), await Recorder.live(other)];
-        const { tx, rollback } = await begin();
-        const job = newJob({ queue: "never" });
-        await store.jobs.insert({ jobs: [job], tx });
-        await rollback();
-        await barrier(world, own);
-        expect(own.hasAvailable("never")).toBe(false);
-        expect(foreign.hasAvailable("never")).toBe(false);
-        expect([...own.revisionsOf(job.id), ...foreign.revisionsOf(job.id)]).toEqual([]);
-      },
-    },
-    {
-      name: "an unsubscribed listener hears nothing more, and the others go on hearing",
-      async run(world) {
-        const [staying, leaving] = [await Recorder.live(world.store), new Recorder(world.store)];
-        await barrier(world, staying);
-        leaving.unsubscribe();
-        leaving.unsubscribe();
-        const heard = leaving.heard.length;
-        await barrier(world, staying);
-        expect(leaving.heard.slice(heard)).toEqual([]);
-      },
-    },
-    {
-      name: "a store whose last listener left can be listened to again",
-      async run(world) {
-        (await Recorder.live(world.store)).unsubscribe();
-        await barrier(world, await Recorder.live(world.store));
-      },
-    },
-    {
-      name: "after a loss listeners are told, look at everything, and hear again",
-      needs: ["cutConnections"],
-      async run(world) {
-        const { store, other } = world;
-        const foreign = await Recorder.live(other);
-        const before = foreign.heard.length;
-        const cut = await power(world, "cutConnections")();
-        await cut();
-        const since = (): string[] =>
-          foreign.heard.slice(before).map((one) => {
-            if (one.kind === "live") return `live ${one.live}`;
-            const what = one.kind === "available" ? one.queues : one.hints;
-            return `${one.kind} ${what === "any" ? "any" : "named"}`;
-          });
-        await foreign.until("live again", () => since().lastIndexOf("live true") > since().indexOf("live false"));
-        const told = since();
-        expect(told.indexOf("live false")).toBeGreaterThanOrEqual(0);
-        for (const any of ["available any", "moved any"]) {
-          expect(told.indexOf(any)).toBeGreaterThan(told.indexOf("live false"));
-          expect(told.indexOf(any)).toBeLessThan(told.lastIndexOf("live true"));
-        }
-        await insertJob(store, { queue: "afterwards" });
-        await foreign.until("available afterwards", () => foreign.hasAvailable("afterwards"));
-      },
-    },
-  ],
+  cases: CASES.map((one) => ({ ...one, needs: [...(one.needs ?? []), "notifications"] })),
 };

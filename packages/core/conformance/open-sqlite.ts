@@ -3,6 +3,8 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { tempDir } from "../../../test/support/temp-dir.ts";
 import { sqliteStore } from "../src/sqlite/index.ts";
+import type { Store } from "../src/store.ts";
+import { release1 } from "../test/fixtures/release-1/release-1.ts";
 import type { World } from "./world.ts";
 
 let template: Promise<Buffer> | undefined;
@@ -15,6 +17,7 @@ export async function openSqlite({ migrated }: { readonly migrated: boolean }): 
   if (copy !== null) await writeFile(file, copy);
   const clock = { offsetMs: 0 };
   const [store, other] = [sqliteStore(file, { clock }), sqliteStore(file, { clock })];
+  const earlier: Store[] = [];
   const handles: DatabaseSync[] = [];
   const open = (): DatabaseSync => {
     const db = new DatabaseSync(file);
@@ -25,7 +28,12 @@ export async function openSqlite({ migrated }: { readonly migrated: boolean }): 
     store,
     other,
     clock,
-    powers: {},
+    release1: () => {
+      const old = release1.sqliteStore(file, { clock });
+      earlier.push(old);
+      return old;
+    },
+    powers: { notifications: true },
     begin: async () => {
       const db = open();
       db.exec("BEGIN");
@@ -39,7 +47,7 @@ export async function openSqlite({ migrated }: { readonly migrated: boolean }): 
     dispose: async () => {
       try {
         for (const db of handles) db.close();
-        await Promise.all([store.close(), other.close()]);
+        await Promise.all([store, other, ...earlier].map((one) => one.close()));
       } finally {
         await dir.remove();
       }

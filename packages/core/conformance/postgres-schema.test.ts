@@ -2,6 +2,6 @@ import { afterAll, inject } from "vitest";
 import { describeStore } from "./describe-store.ts";
 import { POSTGRES, PostgresWorlds } from "./open-postgres.ts";
 
-const worlds = new PostgresWorlds(inject("postgres")[18], 'Jobs "of" Ада');
+const worlds = new PostgresWorlds(inject("postgres")[18], { schema: 'Jobs "of" Ада' });
 afterAll(worlds.close);
 describeStore("PostgreSQL 18 in a schema of its own", worlds.open, POSTGRES);

@@ -41,6 +41,7 @@ export class PostgresSessions {
 
   readonly powers: Powers = {
     concurrentWriters: true,
+    notifications: true,
     lockRow: async (id) => {
       const client = await this.#connect();
       await client.query("BEGIN");

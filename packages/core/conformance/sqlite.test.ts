@@ -3,7 +3,7 @@ import { openSqlite } from "./open-sqlite.ts";
 
 describeStore("SQLite", openSqlite, {
   capabilities: { multiHost: false, namedHints: false },
-  powers: [],
+  powers: ["notifications"],
   skips: [
     "transaction > an open transaction with a new job holds up neither claims nor settles",
     "update > a row that somebody else has locked is reported held, the others are written, and it is applied later",

@@ -27,6 +27,8 @@ export interface Powers {
   readonly probe: () => Promise<Probe>;
   /** Opens a transaction that keeps its view of the database, so nothing that ends later can be vacuumed away. */
   readonly holdSnapshot: () => Promise<() => Promise<void>>;
+  /** Whether a store hears what other processes changed. */
+  readonly notifications: true;
   /** Whether the database lets several transactions write at the same time. */
   readonly concurrentWriters: true;
 }
@@ -40,9 +42,11 @@ export interface World {
   /** A second store object on the same database, as another process has one; both run on the same clock. */
   readonly other: Store;
   readonly clock: StoreClock;
+  /** A store of the release with schema 1 on the same database and clock. */
+  readonly release1: () => Store;
   readonly powers: Partial<Powers>;
   readonly begin: () => Promise<Transaction>;
-  /** Reads with plain SQL, as an operator does; `forge_jobs` is found without a schema before it. */
+  /** Runs plain SQL, as an operator does; `forge_jobs` is found without a schema before it. */
   readonly rows: (sql: string) => Promise<Record<string, unknown>[]>;
   /** A store whose database does not answer, what its messages must say of it, and what they may never show. */
   readonly unreachable: () => { readonly store: Store; readonly names: string; readonly secrets: readonly string[] };

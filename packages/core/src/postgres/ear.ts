@@ -98,12 +98,14 @@ export class Ear {
     });
     try {
       if ((await Promise.race([client.connect(), gone.promise])) === false) return "unreachable";
-      const channels = [this.#channels.available, this.#channels.updates, this.#testChannel];
-      await client.query(channels.map((channel) => `LISTEN ${pg.escapeIdentifier(channel)}`).join("; "));
+      // Behind a transaction pooler this stays on a connection that others use next, so it names nothing yet that anybody
+      // else sends to.
+      await listen(client, [this.#testChannel]);
       // Sent on another connection: a pooler that runs this statement where LISTEN ran would pass the answer on.
       if (!(await this.#hears((session) => this.#database.connected(session), gone.promise))) {
         return closing.aborted ? "lost" : "deaf";
       }
+      await listen(client, [this.#channels.available, this.#channels.updates]);
       const session = pgSession(client, false);
       this.#up = session;
       this.#host.onUp();
@@ -147,6 +149,10 @@ export class Ear {
       { code: "FORGE_NO_NOTIFICATIONS" },
     );
   }
+}
+
+async function listen(client: pg.Client, channels: readonly string[]): Promise<void> {
+  await client.query(channels.map((channel) => `LISTEN ${pg.escapeIdentifier(channel)}`).join("; "));
 }
 
 /** `pg` knows the process behind a connection, and its types do not. */

@@ -2,6 +2,7 @@ import pg from "pg";
 import { randomBytes, randomUUID } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { ForgeError } from "../errors.ts";
+import { COMPATIBLE_FROM, schemaFound, type SchemaFound, schemaStanding } from "../schema-version.ts";
 import type { Database } from "./database.ts";
 import type { Session } from "./session.ts";
 
@@ -33,18 +34,19 @@ export async function migrate(database: Database): Promise<void> {
   }
 }
 
-/** Refuses a schema that is not that of this release. */
+/** Refuses a schema that this release cannot work on. */
 export async function checkSchema(database: Database): Promise<void> {
   const latest = (await migrations()).at(-1)?.version ?? 0;
-  const version = await database.retrying(() => database.connected((session) => versionIn(session, database)));
-  if (version > latest) throw tooNew(database, version, latest);
-  if (version < latest) {
-    throw new ForgeError(
-      "CONFLICT",
-      `Schema "${database.schema}" at ${database.address} is at version ${version}, and this release needs ${latest}; run migrate().`,
-      { details: { version, latest } },
-    );
-  }
+  const found = await database.retrying(() => database.connected((session) => readSchema(session, database)));
+  const standing = schemaStanding(found, latest);
+  if (standing === "incompatible") throw tooNew(database, found, latest);
+  if (standing !== "older") return;
+  const { version } = found;
+  throw new ForgeError(
+    "CONFLICT",
+    `Schema "${database.schema}" at ${database.address} is at version ${version}, and this release needs ${latest}; run migrate().`,
+    { details: { version, latest } },
+  );
 }
 
 async function migrateIn(session: Session, database: Database): Promise<void> {
@@ -54,15 +56,16 @@ async function migrateIn(session: Session, database: Database): Promise<void> {
   await session.run({ text: "SELECT pg_advisory_xact_lock($1::int8)" }, [LOCK]);
   const files = await migrations();
   const latest = files.at(-1)?.version ?? 0;
-  const version = await versionIn(session, database);
-  if (version > latest) throw tooNew(database, version, latest);
-  if (version === latest) return;
+  const found = await readSchema(session, database);
+  const standing = schemaStanding(found, latest);
+  if (standing === "incompatible") throw tooNew(database, found, latest);
+  if (standing !== "older") return;
   // Even with IF NOT EXISTS, creating a schema needs a right that a role may lack once the schema is there.
-  const [found] = await session.run({ text: "SELECT 1 FROM pg_namespace WHERE nspname = $1" }, [database.schema]);
-  if (found === undefined) await session.run({ text: `CREATE SCHEMA ${schema}` }, []);
+  const [existing] = await session.run({ text: "SELECT 1 FROM pg_namespace WHERE nspname = $1" }, [database.schema]);
+  if (existing === undefined) await session.run({ text: `CREATE SCHEMA ${schema}` }, []);
   await session.run({ text: `SET LOCAL search_path = ${schema}` }, []);
   for (const { version: number, file } of files) {
-    if (number > version) await session.run({ text: await readFile(new URL(file, FOLDER), "utf8") }, []);
+    if (number > found.version) await session.run({ text: await readFile(new URL(file, FOLDER), "utf8") }, []);
   }
   const facts = [
     ["id", randomUUID()],
@@ -71,23 +74,29 @@ async function migrateIn(session: Session, database: Database): Promise<void> {
   for (const fact of facts) {
     await session.run({ text: "INSERT INTO forge_meta (name, value) VALUES ($1, $2) ON CONFLICT DO NOTHING" }, fact);
   }
-  await session.run(
-    {
-      text: `INSERT INTO forge_meta (name, value) VALUES ('schema_version', $1)
-        ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
-    },
-    [String(latest)],
-  );
+  const versions = [
+    ["schema_version", String(COMPATIBLE_FROM)],
+    ["migrated_to", String(latest)],
+  ];
+  for (const version of versions) {
+    await session.run(
+      {
+        text: `INSERT INTO forge_meta (name, value) VALUES ($1, $2)
+          ON CONFLICT (name) DO UPDATE SET value = excluded.value`,
+      },
+      version,
+    );
+  }
 }
 
-async function versionIn(session: Session, { tables }: Database): Promise<number> {
+async function readSchema(session: Session, { tables }: Database): Promise<SchemaFound> {
   const [table] = await session.run<[string | null]>({ text: "SELECT to_regclass($1)" }, [tables.meta]);
-  if ((table?.[0] ?? null) === null) return 0;
-  const [row] = await session.run<[string]>(
-    { text: `SELECT value FROM ${tables.meta} WHERE name = 'schema_version'` },
+  if ((table?.[0] ?? null) === null) return schemaFound({});
+  const rows = await session.run<[name: string, value: string]>(
+    { text: `SELECT name, value FROM ${tables.meta} WHERE name IN ('schema_version', 'migrated_to')` },
     [],
   );
-  return Number(row?.[0] ?? 0);
+  return schemaFound(Object.fromEntries(rows));
 }
 
 async function migrations(): Promise<Migration[]> {
@@ -95,7 +104,7 @@ async function migrations(): Promise<Migration[]> {
   return files.map((file) => ({ file, version: Number.parseInt(file, 10) }));
 }
 
-function tooNew({ schema, address }: Database, version: number, latest: number): ForgeError {
+function tooNew({ schema, address }: Database, { version }: SchemaFound, latest: number): ForgeError {
   return new ForgeError(
     "CONFLICT",
     `Schema "${schema}" at ${address} is at version ${version}, and this release knows ${latest}; run a newer release.`,

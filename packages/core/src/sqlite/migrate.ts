@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { ForgeError } from "../errors.ts";
+import { COMPATIBLE_FROM, schemaFound, type SchemaFound, schemaStanding } from "../schema-version.ts";
 import type { StoreIdentity } from "../store.ts";
 import type { Connection } from "./connection.ts";
 import { readMeta, writeMeta } from "./meta.ts";
@@ -22,18 +23,27 @@ function migrations(): Migration[] {
     .toSorted((a, b) => a.version - b.version);
 }
 
-function schemaVersion(sql: Statements): number {
-  return Number(readMeta(sql, "schema_version") ?? 0);
+function readSchema(sql: Statements): SchemaFound {
+  const rows = { schema_version: readMeta(sql, "schema_version"), migrated_to: readMeta(sql, "migrated_to") };
+  return schemaFound(rows);
 }
 
-/** Runs the migrations that the database lacks, within the transaction given, whose lock keeps other processes out. */
+/**
+ * Runs the migrations that the database lacks, within the transaction given, whose lock keeps other processes out. Does
+ * nothing where a later release migrated and left this one able to work.
+ */
 export function migrate(sql: Statements, { writer, path }: Connection): void {
-  const found = schemaVersion(sql);
+  const found = readSchema(sql);
   const known = migrations();
-  refuseNewer(found, known, path);
-  for (const { version, file } of known.filter((migration) => migration.version > found)) {
-    writer.db.exec(readFileSync(new URL(file, FOLDER), "utf8"));
-    writeMeta(sql, "schema_version", String(version));
+  const { version: latest } = known.at(-1)!;
+  const standing = schemaStanding(found, latest);
+  if (standing === "incompatible") throw tooNew(found, latest, path);
+  if (standing === "older") {
+    for (const { version, file } of known) {
+      if (version > found.version) writer.db.exec(readFileSync(new URL(file, FOLDER), "utf8"));
+    }
+    writeMeta(sql, "schema_version", String(COMPATIBLE_FROM));
+    writeMeta(sql, "migrated_to", String(latest));
   }
   if (readMeta(sql, "database_id") === undefined) {
     writeMeta(sql, "database_id", randomBytes(16).toString("hex"));
@@ -41,23 +51,24 @@ export function migrate(sql: Statements, { writer, path }: Connection): void {
   }
 }
 
-/** Throws unless the schema is the one that this release works on. */
+/** Throws unless this release can work on the schema. */
 export function checkSchema(sql: Statements, path: string): void {
-  const found = schemaVersion(sql);
-  const known = migrations();
-  refuseNewer(found, known, path);
-  const wanted = known.at(-1)!.version;
-  if (found === wanted) return;
-  const what = found === 0 ? "holds no Forge tables yet" : `has schema ${found}, and this release works on ${wanted}`;
+  const found = readSchema(sql);
+  const { version: latest } = migrations().at(-1)!;
+  const standing = schemaStanding(found, latest);
+  if (standing === "incompatible") throw tooNew(found, latest, path);
+  if (standing !== "older") return;
+  const what =
+    found.version === 0
+      ? "holds no Forge tables yet"
+      : `has schema ${found.version}, and this release works on ${latest}`;
   throw new ForgeError("UNAVAILABLE", `The database ${path} ${what}; let the store migrate it.`);
 }
 
-function refuseNewer(found: number, known: readonly Migration[], path: string): void {
-  const newest = known.at(-1)!.version;
-  if (found <= newest) return;
-  throw new ForgeError(
+function tooNew({ version }: SchemaFound, latest: number, path: string): ForgeError {
+  return new ForgeError(
     "UNAVAILABLE",
-    `The database ${path} has schema ${found}, newer than ${newest}, which this release knows; install a newer @forge-jobs/core.`,
+    `The database ${path} has schema ${version}, newer than ${latest}, which this release knows; install a newer @forge-jobs/core.`,
   );
 }
 

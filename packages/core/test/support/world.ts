@@ -39,6 +39,9 @@ export async function openWorld(options: Omit<ForgeOptions, "store" | "logger"> 
   };
 }
 
+/** A logger that says nothing. */
+export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };
+
 /** A logger that keeps its lines. */
 export function recordingLogger(lines: LogLine[]): Logger {
   const at =
