@@ -6,15 +6,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { createDatabase } from "../../../test/support/database.ts";
-import type { Contender, Session } from "./contender.ts";
+import { type Contender, inputs, type Session, StartCount } from "./contender.ts";
 import { POOL_SIZE } from "./settings.ts";
 
 /** Forge on PostgreSQL, over a pool of the size that its peers get. */
 export function forgeOnPostgres(serverUrl: string): Contender {
   return {
     name: "forge (PostgreSQL)",
-    open: async () => {
-      const database = await createDatabase(serverUrl);
+    open: async ({ url } = {}) => {
+      const database = url === undefined ? await createDatabase(serverUrl) : { url, drop: async () => {} };
       const pools: pg.Pool[] = [];
       const openStore = (): Store => {
         const pool = new pg.Pool({ connectionString: database.url, max: POOL_SIZE });
@@ -55,26 +55,17 @@ async function session(openStore: () => Store, dispose: () => Promise<void>): Pr
   const dispatcher = await open(null);
   const workers: Forge[] = [];
   return {
-    dispatch: async (jobs, batch) => {
-      for (let from = 0; from < jobs; from += batch) {
-        await dispatcher.dispatchMany(
-          noop,
-          Array.from({ length: batch }, (_, n) => ({ n: from + n })),
-        );
-      }
+    dispatch: async (jobs, batch, inputBytes = 0) => {
+      for (let from = 0; from < jobs; from += batch)
+        await dispatcher.dispatchMany(noop, inputs(from, batch, inputBytes));
     },
     drain: async (jobs, concurrency) => {
-      const done = Promise.withResolvers<void>();
-      let started = 0;
-      let from = 0;
-      onStart = () => {
-        if (started === 0) from = performance.now();
-        if (++started === jobs) done.resolve();
-      };
+      const count = new StartCount(jobs);
+      onStart = count.onStart;
       const forge = await open(concurrency);
-      await done.promise;
+      await count.done;
       await forge.stop();
-      return performance.now() - from;
+      return performance.now() - count.from;
     },
     pickup: async () => {
       const forge = await open(1);

@@ -1,7 +1,7 @@
 import { Logger, makeWorkerUtils, run, type RunnerOptions } from "graphile-worker";
 import pg from "pg";
 import { createDatabase } from "../../../test/support/database.ts";
-import type { Contender } from "./contender.ts";
+import { type Contender, inputs, StartCount } from "./contender.ts";
 import { POOL_SIZE } from "./settings.ts";
 
 const silent = new Logger(() => () => {});
@@ -13,8 +13,8 @@ const silent = new Logger(() => () => {});
 export function graphileWorker(serverUrl: string): Contender {
   return {
     name: "graphile-worker",
-    open: async () => {
-      const database = await createDatabase(serverUrl);
+    open: async ({ url } = {}) => {
+      const database = url === undefined ? await createDatabase(serverUrl) : { url, drop: async () => {} };
       const pool = new pg.Pool({ connectionString: database.url, max: POOL_SIZE });
       pool.on("error", () => {});
       const utils = await makeWorkerUtils({ pgPool: pool, logger: silent });
@@ -28,29 +28,23 @@ export function graphileWorker(serverUrl: string): Contender {
       };
       const runners: { stop(): Promise<void> }[] = [];
       return {
-        dispatch: async (jobs, batch) => {
+        dispatch: async (jobs, batch, inputBytes = 0) => {
           for (let from = 0; from < jobs; from += batch) {
-            await utils.addJobs(
-              Array.from({ length: batch }, (_, n) => ({ identifier: "noop", payload: { n: from + n } })),
-            );
+            const payloads = inputs(from, batch, inputBytes);
+            await utils.addJobs(payloads.map((payload) => ({ identifier: "noop", payload })));
           }
         },
         drain: async (jobs, concurrency) => {
-          const done = Promise.withResolvers<void>();
-          let started = 0;
-          let from = 0;
-          onStart = () => {
-            if (started === 0) from = performance.now();
-            if (++started === jobs) done.resolve();
-          };
+          const count = new StartCount(jobs);
+          onStart = count.onStart;
           const runner = await run({
             ...base,
             concurrency,
             preset: { worker: { localQueue: { size: 500 }, completeJobBatchDelay: 0, failJobBatchDelay: 0 } },
           });
-          await done.promise;
+          await count.done;
           await runner.stop();
-          return performance.now() - from;
+          return performance.now() - count.from;
         },
         pickup: async () => {
           runners.push(await run(base));

@@ -1,0 +1,59 @@
+import pg from "pg";
+import { createDatabase } from "../../../../test/support/database.ts";
+import { forgeOnPostgres } from "../forge.ts";
+import type { Scenario } from "../scenario.ts";
+import { BATCH, CONCURRENCY, DRAIN_JOBS } from "../settings.ts";
+import { median } from "../statistics.ts";
+import { table } from "../table.ts";
+
+/**
+ * Whether a transaction that somebody left open slows the work: nothing that ends meanwhile can be vacuumed away. Drains
+ * follow each other on one database, half of them beside such a transaction, for as long as the scenario may take.
+ */
+export const heldTransaction: Scenario = {
+  key: "held",
+  title: "drains while a transaction is held open",
+  async run({ server, minutes, say }) {
+    const rates = { free: [] as number[], held: [] as number[] };
+    for (const kind of ["free", "held"] as const) {
+      const database = await createDatabase(server.url);
+      const holder = new pg.Client({ connectionString: database.url });
+      await holder.connect();
+      const session = await forgeOnPostgres(server.url).open({ url: database.url });
+      await session.dispatch(BATCH, BATCH);
+      if (kind === "held") {
+        await holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
+        await holder.query("SELECT count(*) FROM forge_live");
+      }
+      const until = performance.now() + (minutes * 60_000) / 2;
+      while (performance.now() < until) {
+        await session.dispatch(DRAIN_JOBS, BATCH);
+        const jobs = DRAIN_JOBS + (rates[kind].length === 0 ? BATCH : 0);
+        rates[kind].push((jobs / (await session.drain(jobs, CONCURRENCY))) * 1_000);
+        say(`held, ${kind}: ${rates[kind].at(-1)?.toFixed(0)} jobs/s`);
+      }
+      await session.close();
+      await holder.end();
+      await database.drop();
+    }
+    const shown = (values: readonly number[]): string => `${Math.round(median(values)).toLocaleString("en")} jobs/s`;
+    const last = (values: readonly number[]): readonly number[] => values.slice(-Math.ceil(values.length / 3));
+    return table(
+      ["measure", "free", "held", "held / free (at least 0.85)"],
+      [
+        [
+          "all drains",
+          shown(rates.free),
+          shown(rates.held),
+          `${(median(rates.held) / median(rates.free)).toFixed(2)}×`,
+        ],
+        [
+          "the last third",
+          shown(last(rates.free)),
+          shown(last(rates.held)),
+          `${(median(last(rates.held)) / median(last(rates.free))).toFixed(2)}×`,
+        ],
+      ],
+    );
+  },
+};
