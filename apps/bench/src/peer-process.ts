@@ -10,7 +10,7 @@ export interface PeerOptions {
 }
 
 /** How long a job had waited when its handler started; the jobs say when they were dispatched. */
-export interface Start {
+interface Start {
   readonly waitedMs: number;
 }
 

@@ -1,7 +1,7 @@
 import type { Postgres } from "../../../test/support/postgres.ts";
 
 /** What a scenario may use. */
-export interface Stage {
+interface Stage {
   /** A PostgreSQL 18 as it comes, for this run alone. */
   readonly server: Postgres;
   readonly rounds: number;
