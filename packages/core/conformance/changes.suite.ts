@@ -190,13 +190,14 @@ const CASES: readonly Case[] = [
       const since = (): string[] =>
         foreign.heard.slice(before).map((one) => {
           if (one.kind === "live") return `live ${one.live}`;
+          if (one.kind === "orders") return "orders any";
           const what = one.kind === "available" ? one.queues : one.hints;
           return `${one.kind} ${what === "any" ? "any" : "named"}`;
         });
       await foreign.until("live again", () => since().lastIndexOf("live true") > since().indexOf("live false"));
       const told = since();
       expect(told.indexOf("live false")).toBeGreaterThanOrEqual(0);
-      for (const any of ["available any", "moved any"]) {
+      for (const any of ["available any", "moved any", "orders any"]) {
         expect(told.indexOf(any)).toBeGreaterThan(told.indexOf("live false"));
         expect(told.indexOf(any)).toBeLessThan(told.lastIndexOf("live true"));
       }

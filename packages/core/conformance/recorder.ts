@@ -4,6 +4,7 @@ import type { ChangeHint, ChangeListener, ChangeOrigin, Store } from "../src/sto
 export type Heard =
   | { readonly kind: "available"; readonly queues: readonly string[] | "any" }
   | { readonly kind: "moved"; readonly hints: readonly ChangeHint[] | "any"; readonly origin: ChangeOrigin }
+  | { readonly kind: "orders" }
   | { readonly kind: "live"; readonly live: boolean };
 
 const DEADLINE_MS = 5_000;
@@ -33,6 +34,10 @@ export class Recorder implements ChangeListener {
     this.#add({ kind: "moved", hints, origin });
   }
 
+  onOrders(): void {
+    this.#add({ kind: "orders" });
+  }
+
   onLive(live: boolean): void {
     this.#add({ kind: "live", live });
   }
@@ -42,6 +47,10 @@ export class Recorder implements ChangeListener {
     return this.heard.some(
       (one) => one.kind === "available" && (one.queues === "any" ? any : one.queues.includes(queue)),
     );
+  }
+
+  get ordersHeard(): number {
+    return this.heard.filter(({ kind }) => kind === "orders").length;
   }
 
   /** The revisions that hints named for a job, in the order of hearing. */

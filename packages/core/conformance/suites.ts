@@ -11,7 +11,9 @@ import { listSuite } from "./list.suite.ts";
 import { lossSuite } from "./loss.suite.ts";
 import { migrateSuite } from "./migrate.suite.ts";
 import { nextDueSuite } from "./next-due.suite.ts";
+import { ordersSuite } from "./orders.suite.ts";
 import { plansSuite } from "./plans.suite.ts";
+import { queuesSuite } from "./queues.suite.ts";
 import { readSuite } from "./read.suite.ts";
 import { rescueSuite } from "./rescue.suite.ts";
 import { retrySuite } from "./retry.suite.ts";
@@ -40,6 +42,8 @@ export const SUITES: readonly Suite[] = [
   fenceSuite,
   leaseSuite,
   rescueSuite,
+  queuesSuite,
+  ordersSuite,
   cancelSuite,
   retrySuite,
   transitionsSuite,

@@ -1,4 +1,9 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
+import type { QueueVerbs } from "./store/queue-verbs.ts";
+import type { WorkerVerbs } from "./store/worker-verbs.ts";
+
+export type * from "./store/queue-verbs.ts";
+export type * from "./store/worker-verbs.ts";
 
 /** How urgent a job is; a claim takes `critical` before `high` before `normal` before `low`. */
 export type Priority = "critical" | "high" | "normal" | "low";
@@ -179,13 +184,14 @@ export interface JobVerbs {
   insert(args: { jobs: readonly NewJob[]; tx?: unknown }): Promise<InsertResult[]>;
   /**
    * Inserts one job without keys that is due at once, claimed by the worker already (attempt 1, claimNo 1, revision 1):
-   * one commit where `insert` and `claim` take two. Answers false where the worker is not registered or was retired; the
-   * job is then `pending` like any other.
+   * one commit where `insert` and `claim` take two. Answers false where `claim` would take nothing: of a queue that is
+   * paused or has a global limit, for a worker that drains, is retired or unknown; the job is then `pending` like any other.
    */
   insertClaimed(args: { job: NewJob; workerId: string }): Promise<boolean>;
   /**
    * Takes up to `limit` due jobs of the queue and of the given types for the worker, most urgent first, oldest first
    * within a type; with `oldestFirst` by due time whatever the priority. Raises `attempts`, `claimNo` and `revision`.
+   * Takes nothing of a queue that is paused or has a global limit, and nothing for a worker that drains.
    */
   claim(args: {
     workerId: string;
@@ -216,56 +222,6 @@ export interface JobVerbs {
   retry(args: { ids: readonly string[] }): Promise<RetryResult[]>;
 }
 
-/** Where a worker process runs, so that another on the same host can see that it is gone. */
-export interface ProcessIdentity {
-  readonly host: string;
-  readonly bootId: string;
-  readonly pidNamespace: string;
-  readonly pid: number;
-  /** The process's start time as the operating system prints it; a reused pid has another. */
-  readonly processStart: string;
-}
-
-/** One live worker process. */
-export interface WorkerRecord extends ProcessIdentity {
-  readonly id: string;
-  /** Milliseconds until its lease ends, by the store's clock; negative once it has. */
-  readonly leaseLeftMs: number;
-}
-
-/** A row that the table says a worker holds. */
-export interface HeldRow {
-  readonly id: string;
-  readonly claimNo: number;
-  readonly cancelRequested: boolean;
-}
-
-/** The verbs over worker processes and their leases. */
-export interface WorkerVerbs {
-  /** Adds a worker whose lease begins now. */
-  register(args: { workerId: string; leaseMs: number; process: ProcessIdentity }): Promise<void>;
-  /**
-   * Renews the lease, and reads the rows marked as this worker's. `alive: false` says that it was retired by somebody
-   * and has lost all of them; the lease stays ended.
-   */
-  beat(args: { workerId: string; leaseMs: number }): Promise<{ alive: boolean; rows: HeldRow[] }>;
-  /** Reads the workers that are not retired. */
-  list(): Promise<WorkerRecord[]>;
-  /** Ends a worker that holds no rows any more. Does nothing to one that is retired. */
-  retire(args: { workerId: string }): Promise<void>;
-  /**
-   * Under the worker's row lock: checks again that it is not retired and, for `lease`, that its lease has ended; retires
-   * it and gives its rows back. Claimed rows become `pending`; running ones too, one death richer, or `dead_letter` at
-   * `maxDeaths`; `cancel_requested` ones `cancelled`. No attempt is counted. Answers the ids, or null if it was not dead.
-   */
-  rescue(args: {
-    workerId: string;
-    because: "lease" | "gone";
-    maxDeaths: number;
-    death: RunError;
-  }): Promise<string[] | null>;
-}
-
 /** Periodic work; each call does a bounded batch and answers how many rows it moved. */
 export interface SweepVerbs {
   /** Moves jobs that failed at least `afterMs` ago to `dead_letter`, keeping `failedAt`. Leaves the discarded alone. */
@@ -289,6 +245,8 @@ export interface ChangeListener {
   onMoved(hints: readonly ChangeHint[] | "any", origin: ChangeOrigin): void;
   /** Whether hints of other processes arrive at present; after a loss, `any` comes before `true`. */
   onLive(live: boolean): void;
+  /** What workers are to heed may have changed: settings of queues, or a worker that is to drain. */
+  onOrders?(): void;
 }
 
 /** The notifying seam. Hints come after commit only, of this process and of others; they may be late, merged or lost. */
@@ -328,6 +286,7 @@ export interface Store {
   readonly capabilities: StoreCapabilities;
   readonly jobs: JobVerbs;
   readonly workers: WorkerVerbs;
+  readonly queues: QueueVerbs;
   readonly sweeps: SweepVerbs;
   readonly changes: Changes;
   /** Names the database for people, without its password. */

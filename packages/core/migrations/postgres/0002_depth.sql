@@ -2,6 +2,31 @@
 
 -- == Queues and workers: What an operator sets of a queue at run time, and what a worker says of itself.
 
+-- Queues for which somebody set or ensured something; a queue without a row is open, and as its workers say.
+CREATE TABLE forge_queues (
+  name text PRIMARY KEY,
+  -- Since when nothing of it may start; null while it is open.
+  paused_at timestamptz,
+  -- Handlers at once in each process, in place of what a worker says itself; null: as the worker says.
+  concurrency integer,
+  -- Handlers at once in all processes; null: no limit.
+  global_concurrency integer,
+  -- What a retry of its jobs waits, where neither job nor dispatch says so; null: as for any queue.
+  backoff_enabled boolean,
+  backoff_base_seconds double precision,
+  backoff_max_seconds double precision
+);
+
+-- Rises with every change that workers are to heed, so that one who waits for them knows which change they have seen.
+INSERT INTO forge_meta (name, value) VALUES ('orders_version', '0');
+
+-- What a worker says of itself: a name for people, and what it serves, as JSON. Null for a worker of the release before.
+ALTER TABLE forge_workers ADD COLUMN label text, ADD COLUMN serves text;
+-- Since when it takes nothing new, because somebody said so.
+ALTER TABLE forge_workers ADD COLUMN draining_at timestamptz;
+-- The last change that it has heeded.
+ALTER TABLE forge_workers ADD COLUMN heeded integer NOT NULL DEFAULT 0;
+
 -- (end of queues and workers)
 
 -- == Ends: Dead letters, discarding, retention.

@@ -2,6 +2,32 @@
 
 -- == Queues and workers: What an operator sets of a queue at run time, and what a worker says of itself.
 
+-- Queues for which somebody set or ensured something; a queue without a row is open, and as its workers say.
+CREATE TABLE forge_queues (
+  name TEXT NOT NULL PRIMARY KEY,
+  -- Since when nothing of it may start; null while it is open.
+  paused_at INTEGER,
+  -- Handlers at once in each process, in place of what a worker says itself; null: as the worker says.
+  concurrency INTEGER,
+  -- Handlers at once in all processes; null: no limit.
+  global_concurrency INTEGER,
+  -- What a retry of its jobs waits, where neither job nor dispatch says so; null: as for any queue.
+  backoff_enabled INTEGER,
+  backoff_base_seconds REAL,
+  backoff_max_seconds REAL
+) STRICT, WITHOUT ROWID;
+
+-- Rises with every change that workers are to heed, so that one who waits for them knows which change they have seen.
+INSERT INTO forge_meta (name, value) VALUES ('orders_version', '0');
+
+-- What a worker says of itself: a name for people, and what it serves, as JSON. Null for a worker of the release before.
+ALTER TABLE forge_workers ADD COLUMN label TEXT;
+ALTER TABLE forge_workers ADD COLUMN serves TEXT;
+-- Since when it takes nothing new, because somebody said so.
+ALTER TABLE forge_workers ADD COLUMN draining_at INTEGER;
+-- The last change that it has heeded.
+ALTER TABLE forge_workers ADD COLUMN heeded INTEGER NOT NULL DEFAULT 0;
+
 -- (end of queues and workers)
 
 -- == Ends: Dead letters, discarding, retention.

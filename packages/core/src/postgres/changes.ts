@@ -29,6 +29,7 @@ export class ChangeFeed implements Changes, HintSink {
         this.#tell((listener) => {
           listener.onAvailable("any");
           listener.onMoved("any", "foreign");
+          listener.onOrders?.();
           listener.onLive(true);
         });
       },
@@ -64,6 +65,11 @@ export class ChangeFeed implements Changes, HintSink {
     this.#outbox.addMoved(jobs);
   }
 
+  orders(): void {
+    this.#tell((listener) => listener.onOrders?.());
+    this.#outbox.addOrders();
+  }
+
   async insideTransaction(session: Session, jobs: readonly NewJob[]): Promise<void> {
     if (jobs.length === 0) return;
     const { available, updates } = this.#channels;
@@ -85,6 +91,10 @@ export class ChangeFeed implements Changes, HintSink {
   #hear(channel: string, payload: string): void {
     if (channel === this.#channels.available) {
       this.#tell((listener) => listener.onAvailable(payload === "" ? "any" : [payload]));
+      return;
+    }
+    if (channel === this.#channels.orders) {
+      this.#tell((listener) => listener.onOrders?.());
       return;
     }
     const hints = decodeMoved(payload);

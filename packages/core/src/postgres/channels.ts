@@ -6,10 +6,16 @@ export interface Channels {
   readonly available: string;
   /** Payload: jobs that changed, see `payloads`. */
   readonly updates: string;
+  /** No payload: what workers are to heed changed. */
+  readonly orders: string;
 }
 
 /** Channels belong to a database and not to a schema, so the schema is in the name unless it is the default. */
 export function channelsOf({ schema, isDefaultSchema }: Database): Channels {
   const prefix = isDefaultSchema ? "" : `${schema}.`;
-  return { available: `${prefix}forge_jobs_available`, updates: `${prefix}forge_job_updates` };
+  return {
+    available: `${prefix}forge_jobs_available`,
+    updates: `${prefix}forge_job_updates`,
+    orders: `${prefix}forge_orders`,
+  };
 }

@@ -2,6 +2,7 @@ import { lane } from "../lane.ts";
 import { binaryArrays } from "./arrays.ts";
 import type { Position, Range } from "./claim-positions.ts";
 import type { Tables } from "./database.ts";
+import { isOpen } from "./open-queue.ts";
 import type { Statement } from "./session.ts";
 import { unforeseen } from "./unforeseen-limit.ts";
 
@@ -84,7 +85,7 @@ export class ClaimStatements {
         `SELECT ready.ctid FROM ${positioned}, LATERAL (
           SELECT j.ctid FROM ${rows} AND j.ready_at <= ${now} ORDER BY j.ready_at, j.id LIMIT ${unforeseen("$9")} FOR UPDATE SKIP LOCKED
         ) AS ready LIMIT $9`,
-        { now, workerId: "$8" },
+        { now, workerId: "$8", queue: "$6" },
       ),
     };
     this.#heads = {
@@ -135,7 +136,7 @@ export class ClaimStatements {
     // planner last heard of it.
     const picked = `SELECT ctid FROM ${this.#tables.live}
       WHERE ctid = ANY (ARRAY(${merged})) AND CASE WHEN ready_at IS NULL THEN false ELSE true END FOR UPDATE SKIP LOCKED`;
-    return { statement: { text: this.#taking(picked, { now, workerId: "$3" }) }, values };
+    return { statement: { text: this.#taking(picked, { now, workerId: "$3", queue: "$1" }) }, values };
   }
 
   /**
@@ -144,11 +145,15 @@ export class ClaimStatements {
    * A claim that is under way when its worker is retired either shows its rows to the rescue, which waits for the lock on
    * the worker, or sees that it came too late. Heartbeats do not wait: they change no key column. The lock is a write, and
    * a write waits for the disk, so CASE takes it only once there are rows.
+   *
+   * A queue that is paused or has a global limit is closed to this statement, whatever its process knows of that.
    */
-  #taking(picked: string, { now, workerId }: { now: string; workerId: string }): string {
+  #taking(picked: string, { now, workerId, queue }: { now: string; workerId: string; queue: string }): string {
     const { live, workers } = this.#tables;
-    return `WITH picked AS MATERIALIZED (SELECT ARRAY(${picked}) AS places),
-        alive AS MATERIALIZED (SELECT FROM ${workers} WHERE id = ${workerId} AND retired_at IS NULL FOR KEY SHARE)
+    return `WITH picked AS MATERIALIZED (SELECT ARRAY(${picked}) AS places WHERE ${isOpen(this.#tables, queue)}),
+        alive AS MATERIALIZED (
+          SELECT FROM ${workers} WHERE id = ${workerId} AND retired_at IS NULL AND draining_at IS NULL FOR KEY SHARE
+        )
       UPDATE ${live} SET
         status = 'claimed', ready_at = NULL, worker_id = ${workerId}, claimed_at = ${now},
         attempts = attempts + 1, claim_no = claim_no + 1, revision = revision + 1

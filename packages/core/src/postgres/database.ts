@@ -11,6 +11,7 @@ export interface Tables {
   readonly ended: string;
   readonly keys: string;
   readonly workers: string;
+  readonly queues: string;
   readonly meta: string;
 }
 
@@ -45,6 +46,7 @@ export class Database {
       ended: table("ended"),
       keys: table("keys"),
       workers: table("workers"),
+      queues: table("queues"),
       meta: table("meta"),
     };
     this.address = options.address;

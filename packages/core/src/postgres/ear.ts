@@ -105,7 +105,7 @@ export class Ear {
       if (!(await this.#hears((session) => this.#database.connected(session), gone.promise))) {
         return closing.aborted ? "lost" : "deaf";
       }
-      await listen(client, [this.#channels.available, this.#channels.updates]);
+      await listen(client, [this.#channels.available, this.#channels.updates, this.#channels.orders]);
       const session = pgSession(client, false);
       this.#up = session;
       this.#host.onUp();

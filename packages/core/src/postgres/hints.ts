@@ -16,6 +16,8 @@ export interface HintSink {
   available(queues: Iterable<string>): void;
   /** These jobs changed. */
   moved(jobs: readonly Moved[]): void;
+  /** What workers are to heed changed. */
+  orders(): void;
   /** Tells of new jobs from within a caller's transaction, so that everybody hears of them at its commit. */
   insideTransaction(session: Session, jobs: readonly NewJob[]): Promise<void>;
 }

@@ -4,6 +4,7 @@ import { type Arrays, binaryArrays } from "./arrays.ts";
 import { byId } from "./by-id.ts";
 import type { Database } from "./database.ts";
 import { indexable, keepMsOf, windowMsOf } from "./key-columns.ts";
+import { isOpen } from "./open-queue.ts";
 import type { Row, Session, Statement } from "./session.ts";
 
 /** An idempotency key that a person's retry takes again, as it stands in its job's row. */
@@ -65,7 +66,9 @@ export class JobRows {
     this.#claimed = {
       name: `${schema}.insert_claimed`,
       // The lock is the claim's: a worker that is being retired either shows this row to its rescue, or gets nothing.
-      text: `WITH me AS MATERIALIZED (SELECT retired_at FROM ${tables.workers} WHERE id = $11 FOR KEY SHARE)
+      text: `WITH me AS MATERIALIZED (
+          SELECT retired_at, draining_at FROM ${tables.workers} WHERE id = $11 FOR KEY SHARE
+        )
         INSERT INTO ${tables.live} (
           id, input, job_type, queue, lane, priority, owner, max_attempts, budget, overrides, created_at, scheduled_at,
           ready_at, status, worker_id, claimed_at, attempts, claim_no
@@ -73,7 +76,8 @@ export class JobRows {
         SELECT $1::uuid, $2::json, $3::text, $4::text, $5::int4, $6::int2, $7::text, $8::int4, $8::int4, $9::text, now, now,
           CASE WHEN mine THEN NULL ELSE now END, CASE WHEN mine THEN 'claimed' ELSE 'pending' END,
           CASE WHEN mine THEN $11 END, CASE WHEN mine THEN now END, mine::int, mine::int
-        FROM (SELECT statement_timestamp() + $10::float8 * ${MS} AS now, EXISTS (SELECT FROM me WHERE retired_at IS NULL) AS mine) AS s
+        FROM (SELECT statement_timestamp() + $10::float8 * ${MS} AS now, 
+          EXISTS (SELECT FROM me WHERE retired_at IS NULL AND draining_at IS NULL) AND ${isOpen(tables, "$4")} AS mine) AS s
         RETURNING worker_id IS NOT NULL`,
     };
     this.#known = {

@@ -24,6 +24,7 @@ export class Outbox {
   #moved = new Map<string, Moved>();
   readonly #queues = new Set<string>();
   readonly #toldAt = new Map<string, number>();
+  #orders = false;
   #sending: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
@@ -46,6 +47,11 @@ export class Outbox {
     this.#schedule();
   }
 
+  addOrders(): void {
+    this.#orders = true;
+    this.#schedule();
+  }
+
   /** Sends what is left, once, and takes no more. */
   async close(): Promise<void> {
     this.#closed = true;
@@ -63,19 +69,21 @@ export class Outbox {
     await new Promise(setImmediate);
     while (!this.#closed) {
       const queues = this.#cooledQueues();
-      if (queues.length === 0 && this.#moved.size === 0) break;
+      if (queues.length === 0 && this.#moved.size === 0 && !this.#orders) break;
       await this.#sendAll(queues);
     }
     this.#sending = null;
   }
 
   async #sendAll(queues: readonly string[]): Promise<void> {
-    const { available, updates } = this.#channels;
+    const { available, updates, orders } = this.#channels;
     const notifications = [
       ...queues.map((queue): Notification => [available, encodeQueue(queue)]),
       ...encodeMoved([...this.#moved.values()]).map((payload): Notification => [updates, payload]),
+      ...(this.#orders ? [[orders, ""] as Notification] : []),
     ];
     this.#moved = new Map();
+    this.#orders = false;
     for (const queue of queues) this.#queues.delete(queue);
     if (notifications.length === 0) return;
     try {

@@ -7,6 +7,7 @@ import { readIdentity } from "./identity.ts";
 import { createInsert, createInsertClaimed } from "./insert.ts";
 import { checkSchema, migrate } from "./migrate.ts";
 import { checkOptions, type PostgresStoreOptions } from "./options.ts";
+import { createQueues } from "./queues.ts";
 import { createRead } from "./read.ts";
 import { createRetry } from "./retry.ts";
 import { createSweeps } from "./sweeps.ts";
@@ -37,6 +38,7 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
       retry: createRetry(database, changes),
     },
     workers: createWorkers(database, changes),
+    queues: createQueues(database, changes),
     sweeps: createSweeps(database, changes),
     changes,
     migrate: () => migrate(database),

@@ -1,6 +1,7 @@
-import type { WorkerRecord, WorkerVerbs } from "../store.ts";
+import type { WorkerRecord, WorkerServes, WorkerVerbs } from "../store.ts";
 import type { Database } from "./database.ts";
 import type { HintSink } from "./hints.ts";
+import { createOrders, nextVersion } from "./orders.ts";
 import { createRescue } from "./rescue.ts";
 import { unforeseen } from "./unforeseen-limit.ts";
 
@@ -12,6 +13,10 @@ type WorkerRow = [
   pid: number,
   processStart: string,
   leaseLeftMs: number,
+  label: string | null,
+  serves: string | null,
+  draining: boolean,
+  heeded: number,
 ];
 
 /** The worker's own row, once for every row that it holds; a worker that holds none has one with nulls. */
@@ -22,13 +27,14 @@ const MS = "interval '1 millisecond'";
 /** Makes the verbs over worker processes. */
 export function createWorkers(database: Database, hints: HintSink): WorkerVerbs {
   const { schema, tables } = database;
+  const orders = createOrders(database);
   const now = (offset: string): string => `(statement_timestamp() + ${offset}::float8 * ${MS})`;
   const register = {
     name: `${schema}.worker_register`,
     // Retired workers stay for a day, for whoever asks what happened.
     text: `WITH old AS (DELETE FROM ${tables.workers} WHERE retired_at < ${now("$8")} - interval '1 day')
-      INSERT INTO ${tables.workers} AS w (id, host, boot_id, pid_namespace, pid, process_start, registered_at, lease_until)
-      VALUES ($1, $2, $3, $4, $5, $6, ${now("$8")}, ${now("$8")} + $7::float8 * ${MS})
+      INSERT INTO ${tables.workers} AS w (id, host, boot_id, pid_namespace, pid, process_start, registered_at, lease_until, label, serves)
+      VALUES ($1, $2, $3, $4, $5, $6, ${now("$8")}, ${now("$8")} + $7::float8 * ${MS}, $9, $10)
       ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until WHERE w.retired_at IS NULL`,
   };
   // Asks for an order, by a condition that does not make it pointless, and for a limit that is none, so that the planner
@@ -45,18 +51,38 @@ export function createWorkers(database: Database, hints: HintSink): WorkerVerbs 
       ) AS l ON true`,
   };
   const list = {
-    text: `SELECT id, host, boot_id, pid_namespace, pid, process_start, date_part('epoch', lease_until - ${now("$1")}) * 1e3
-      FROM ${tables.workers} WHERE retired_at IS NULL`,
+    text: `SELECT id, host, boot_id, pid_namespace, pid, process_start, date_part('epoch', lease_until - ${now("$1")}) * 1e3,
+        label, serves, draining_at IS NOT NULL, heeded
+      FROM ${tables.workers} WHERE retired_at IS NULL ORDER BY id`,
   };
   const retire = {
     text: `UPDATE ${tables.workers} SET retired_at = ${now("$2")} WHERE id = $1 AND retired_at IS NULL
       AND NOT EXISTS (SELECT FROM ${tables.live} WHERE worker_id = $1 AND worker_id IS NOT NULL)`,
   };
+  const heed = {
+    name: `${schema}.worker_heed`,
+    text: `UPDATE ${tables.workers} SET heeded = greatest(heeded, $2::int4) WHERE id = $1 AND retired_at IS NULL`,
+  };
+  const drain = {
+    text: `WITH ${nextVersion(tables)}
+      UPDATE ${tables.workers} SET draining_at = coalesce(draining_at, ${now("$2")}) FROM version
+      WHERE id = $1 AND retired_at IS NULL RETURNING version.no`,
+  };
+  // Worker by worker through the index over holders, in its order, for the reason that the beat has.
+  const running = {
+    text: `SELECT w.id, held.queue, count(*) FROM ${tables.workers} AS w, LATERAL (
+        SELECT l.queue FROM ${tables.live} AS l
+        WHERE l.worker_id BETWEEN w.id AND w.id AND l.status IN ('running', 'cancel_requested')
+        ORDER BY l.worker_id LIMIT ${unforeseen("NULL")}
+      ) AS held
+      WHERE w.retired_at IS NULL GROUP BY w.id, held.queue`,
+  };
 
   return {
-    async register({ workerId, leaseMs, process }) {
+    async register({ workerId, leaseMs, process, label, serves }) {
       const { host, bootId, pidNamespace, pid, processStart } = process;
-      const values = [workerId, host, bootId, pidNamespace, pid, processStart, leaseMs, database.offsetMs];
+      const said = [label ?? null, serves === undefined ? null : JSON.stringify(serves)];
+      const values = [workerId, host, bootId, pidNamespace, pid, processStart, leaseMs, database.offsetMs, ...said];
       await database.run(register, values);
     },
 
@@ -77,11 +103,30 @@ export function createWorkers(database: Database, hints: HintSink): WorkerVerbs 
       await database.run(retire, [workerId, database.offsetMs]);
     },
 
+    orders: ({ workerId }) => orders(workerId),
+
+    async heed({ workerId, version }) {
+      await database.run(heed, [workerId, version]);
+    },
+
+    async drain({ workerId }) {
+      const [row] = await database.run<[number]>(drain, [workerId, database.offsetMs]);
+      hints.orders();
+      return row?.[0] ?? null;
+    },
+
+    async running() {
+      const rows = await database.run<[string, string, number]>(running, []);
+      return rows.map(([workerId, queue, count]) => ({ workerId, queue, running: count }));
+    },
+
     rescue: createRescue(database, hints),
   };
 }
 
 function workerRecord(row: WorkerRow): WorkerRecord {
-  const [id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs] = row;
-  return { id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs };
+  const [id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs, label, serves, draining, heeded] = row;
+  const process = { host, bootId, pidNamespace, pid, processStart };
+  const said = { label, serves: serves === null ? null : (JSON.parse(serves) as WorkerServes) };
+  return { id, ...process, leaseLeftMs, ...said, draining, heeded };
 }

@@ -1,5 +1,6 @@
 import type { ChangeHint, ChangeListener, Changes } from "../store.ts";
 import type { Connection } from "./connection.ts";
+import { ordersVersion } from "./orders.ts";
 
 const POLL_MS = 25;
 const LOST_POLL_MS = 500;
@@ -15,6 +16,7 @@ export class SqliteChanges implements Changes {
   readonly #listeners = new Set<ChangeListener>();
   #timer: NodeJS.Timeout | null = null;
   #version: number | null = null;
+  #ordersVersion = 0;
   #live = true;
 
   constructor(connection: Connection) {
@@ -26,6 +28,7 @@ export class SqliteChanges implements Changes {
     if (this.#timer === null) {
       this.#version = null;
       this.#look();
+      this.#readOrders();
     }
     queueMicrotask(() => {
       if (this.#listeners.has(listener)) listener.onLive(this.#live);
@@ -42,6 +45,11 @@ export class SqliteChanges implements Changes {
       if (moved.length > 0) listener.onMoved(moved, "own");
       if (available.length > 0) listener.onAvailable(available);
     });
+  }
+
+  /** Tells of orders that this process gave. */
+  ordered(): void {
+    this.#tell((listener) => listener.onOrders?.());
   }
 
   /** Tells nobody anything more. */
@@ -63,6 +71,8 @@ export class SqliteChanges implements Changes {
       const others = this.#version !== null && version !== this.#version;
       this.#version = version;
       if (others || !this.#live) this.#tellAny();
+      // Others write all the time, and give orders once in a while.
+      if ((others && this.#readOrders()) || !this.#live) this.ordered();
       if (!this.#live) this.#setLive(true);
     }
     // A file in memory has no other writers.
@@ -77,6 +87,17 @@ export class SqliteChanges implements Changes {
       // Whatever is wrong with the file, the verbs say it; here it only means that silence is not to be trusted.
       return null;
     }
+  }
+
+  /** Whether there are other orders than before. */
+  #readOrders(): boolean {
+    const before = this.#ordersVersion;
+    try {
+      this.#ordersVersion = ordersVersion(this.#connection.writer.sql);
+    } catch {
+      // As for the version of the file.
+    }
+    return this.#ordersVersion !== before;
   }
 
   #tellAny(): void {

@@ -1,7 +1,8 @@
 import { lane } from "../lane.ts";
 import { PRIORITIES, type ClaimedJob } from "../store.ts";
+import { isOpen } from "./queues.ts";
 import type { Statements } from "./statements.ts";
-import { workerNo } from "./workers.ts";
+import { takerNo } from "./workers.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 export interface ClaimArgs {
@@ -60,8 +61,8 @@ const TAKE = `
 /** Takes due jobs range by range. `turn` differs from claim to claim and says which type comes first. */
 export function claim(tx: WriteTx, args: ClaimArgs, turn: number): ClaimedJob[] {
   // A claim that comes after the worker was retired would take rows that nobody rescues.
-  const no = workerNo(tx.sql, args.workerId);
-  if (no === undefined) return [];
+  const no = takerNo(tx.sql, args.workerId);
+  if (no === undefined || !isOpen(tx.sql, args.queue)) return [];
   const due = ranges(tx.sql, args.queue, args.types).filter(({ dueAt }) => dueAt <= tx.now);
   const take = (range: Range, until: number, limit: number): ClaimedJob[] =>
     takeDue(tx, { ...range, queue: args.queue, until, limit, no });

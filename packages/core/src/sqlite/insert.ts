@@ -1,7 +1,8 @@
 import { lane } from "../lane.ts";
 import { PRIORITIES, type InsertResult, type NewJob } from "../store.ts";
 import { keyHolder, storedKeys, takeKey } from "./keys.ts";
-import { workerNo } from "./workers.ts";
+import { isOpen } from "./queues.ts";
+import { takerNo } from "./workers.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 const INSERT = `
@@ -30,10 +31,10 @@ const INSERT_CLAIMED = `
     job_type, queue, owner, overrides, input, status, worker_no, attempts, claim_no)
   VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'claimed', ?, 1, 1)`;
 
-/** Inserts a job that its worker has claimed already; a worker that is retired gets nothing, since nobody would rescue it. */
+/** Inserts a job that its worker has claimed already, if it might claim it: nobody would rescue what a retired worker holds. */
 export function insertClaimed(tx: WriteTx, job: NewJob, workerId: string): boolean {
-  const no = workerNo(tx.sql, workerId);
-  if (no === undefined) {
+  const no = takerNo(tx.sql, workerId);
+  if (no === undefined || !isOpen(tx.sql, job.queue)) {
     insert(tx, [job]);
     return false;
   }

@@ -10,6 +10,8 @@ import { Connection } from "./connection.ts";
 import { insert, insertClaimed } from "./insert.ts";
 import { listJobs, type Read } from "./list.ts";
 import { checkSchema, migrate, readIdentity } from "./migrate.ts";
+import { queueSettings, readOrders } from "./orders.ts";
+import { changeQueue, queueDepths, waitingLanes } from "./queues.ts";
 import { readJobs, readStates } from "./read.ts";
 import { rescue } from "./rescue.ts";
 import { retry } from "./retry.ts";
@@ -19,7 +21,7 @@ import { StoreTime } from "./store-time.ts";
 import { deadLetter, expiredKeys } from "./sweeps.ts";
 import { update } from "./update.ts";
 import { Upkeep } from "./upkeep.ts";
-import { beat, listWorkers, register, retire } from "./workers.ts";
+import { beat, drain, heed, listWorkers, register, retire, runningCounts } from "./workers.ts";
 import { WriteQueue, type WriteTx, type WriteVerb } from "./write-queue.ts";
 
 /** Options of `sqliteStore`. */
@@ -55,6 +57,11 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   let claims = 0;
 
   const write = <T>(verb: WriteVerb<T>): Promise<T> => queue.write(verb);
+  const order = async <T>(verb: WriteVerb<T>): Promise<T> => {
+    const answer = await write(verb);
+    changes.ordered();
+    return answer;
+  };
   const read: Read = async (work) => {
     try {
       return await patiently(() => work(connection.reader.sql));
@@ -91,8 +98,18 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
           return beat(tx, workerId, leaseMs);
         }),
       list: () => read((sql) => listWorkers(sql, time.now())),
+      orders: ({ workerId }) => read((sql) => readOrders(sql, workerId)),
+      heed: ({ workerId, version }) => write((tx) => heed(tx, workerId, version)),
+      drain: ({ workerId }) => order((tx) => drain(tx, workerId)),
+      running: () => read(runningCounts),
       retire: ({ workerId }) => write((tx) => retire(tx, workerId)),
       rescue: (args) => write((tx) => rescue(tx, args)),
+    },
+    queues: {
+      change: (args) => order((tx) => changeQueue(tx, args)),
+      settings: () => read(queueSettings),
+      lanes: () => read((sql) => waitingLanes(sql, time.now())),
+      depths: (args) => read((sql) => queueDepths(sql, time.now(), args)),
     },
     sweeps: {
       deadLetter: ({ afterMs, limit }) => write((tx) => deadLetter(tx, afterMs, limit)),

@@ -1,22 +1,34 @@
-import type { HeldRow, ProcessIdentity, WorkerRecord } from "../store.ts";
+import type { HeldRow, ProcessIdentity, RunningCount, WorkerRecord, WorkerServes } from "../store.ts";
 import type { Statements } from "./statements.ts";
+import { nextVersion } from "./orders.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 /** The number that stands for a worker in its jobs' rows; undefined for one that is unknown or retired. */
-export function workerNo(sql: Statements, workerId: string): number | undefined {
+function workerNo(sql: Statements, workerId: string): number | undefined {
   return sql.get<{ no: number }>("SELECT no FROM forge_workers WHERE id = ?", workerId)?.no;
 }
 
-const REGISTER = `
-  INSERT INTO forge_workers (id, lease_until, registered_at, pid, host, boot_id, pid_namespace, process_start)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
+/** The number of a worker that may take jobs; undefined for one that is unknown, retired, or drains. */
+export function takerNo(sql: Statements, workerId: string): number | undefined {
+  return sql.get<{ no: number }>("SELECT no FROM forge_workers WHERE id = ? AND draining_at IS NULL", workerId)?.no;
+}
 
-export function register(
-  { sql, now }: WriteTx,
-  { workerId, leaseMs, process }: { workerId: string; leaseMs: number; process: ProcessIdentity },
-): void {
+const REGISTER = `
+  INSERT INTO forge_workers (id, lease_until, registered_at, pid, host, boot_id, pid_namespace, process_start, label, serves)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+interface RegisterArgs {
+  readonly workerId: string;
+  readonly leaseMs: number;
+  readonly process: ProcessIdentity;
+  readonly label?: string;
+  readonly serves?: WorkerServes;
+}
+
+export function register({ sql, now }: WriteTx, { workerId, leaseMs, process, label, serves }: RegisterArgs): void {
   const { pid, host, bootId, pidNamespace, processStart } = process;
-  sql.run(REGISTER, workerId, now + leaseMs, now, pid, host, bootId, pidNamespace, processStart);
+  const said = [label ?? null, serves === undefined ? null : JSON.stringify(serves)];
+  sql.run(REGISTER, workerId, now + leaseMs, now, pid, host, bootId, pidNamespace, processStart, ...said);
 }
 
 const HELD =
@@ -35,11 +47,40 @@ export function beat({ sql, now }: WriteTx, workerId: string, leaseMs: number): 
 
 const LIST = `
   SELECT id, host, boot_id AS bootId, pid_namespace AS pidNamespace, pid, process_start AS processStart,
-    lease_until - ? AS leaseLeftMs
+    lease_until - ? AS leaseLeftMs, label, serves, draining_at IS NOT NULL AS draining, heeded
   FROM forge_workers ORDER BY id`;
 
+type WorkerRow = Omit<WorkerRecord, "serves" | "draining"> & {
+  readonly serves: string | null;
+  readonly draining: number;
+};
+
 export function listWorkers(sql: Statements, now: number): WorkerRecord[] {
-  return sql.all<WorkerRecord>(LIST, now).map((row) => ({ ...row }));
+  return sql.all<WorkerRow>(LIST, now).map((row) => ({
+    ...row,
+    serves: row.serves === null ? null : (JSON.parse(row.serves) as WorkerServes),
+    draining: row.draining === 1,
+  }));
+}
+
+const DRAIN = "UPDATE forge_workers SET draining_at = coalesce(draining_at, ?) WHERE id = ?";
+
+export function drain({ sql, now }: WriteTx, workerId: string): number | null {
+  return sql.run(DRAIN, now, workerId) === 0 ? null : nextVersion(sql);
+}
+
+export function heed({ sql }: WriteTx, workerId: string, version: number): void {
+  sql.run("UPDATE forge_workers SET heeded = max(heeded, ?) WHERE id = ?", version, workerId);
+}
+
+const RUNNING = `
+  SELECT worker.id AS workerId, held.queue, count(*) AS running
+  FROM forge_workers worker CROSS JOIN forge_live held INDEXED BY forge_live_worker ON held.worker_no = worker.no
+  WHERE held.status IN ('running', 'cancel_requested')
+  GROUP BY worker.id, held.queue`;
+
+export function runningCounts(sql: Statements): RunningCount[] {
+  return sql.all<RunningCount>(RUNNING).map((row) => ({ ...row }));
 }
 
 // One that holds rows stays listed, so that somebody rescues them.

@@ -3,7 +3,7 @@ import { until } from "../../../../test/support/until.ts";
 import type { Moved } from "../../src/postgres/hints.ts";
 import { Outbox } from "../../src/postgres/outbox.ts";
 
-const CHANNELS = { available: "a", updates: "u" };
+const CHANNELS = { available: "a", updates: "u", orders: "o" };
 
 /** An outbox whose sendings are held until they are let go. */
 function world(): { outbox: Outbox; sent: string[][]; letGo: () => void } {

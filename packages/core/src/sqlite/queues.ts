@@ -1,0 +1,81 @@
+import { lane } from "../lane.ts";
+import type { QueueChange, QueueVerbs, WaitingLane } from "../store.ts";
+import { nextVersion } from "./orders.ts";
+import type { Statements } from "./statements.ts";
+import type { WriteTx } from "./write-queue.ts";
+
+const CLOSED =
+  "SELECT 1 FROM forge_queues WHERE name = ? AND (paused_at IS NOT NULL OR global_concurrency IS NOT NULL)";
+
+/** Whether whoever asks no further may take jobs of the queue: it is neither paused nor limited across processes. */
+export function isOpen(sql: Statements, queue: string): boolean {
+  return sql.get(CLOSED, queue) === undefined;
+}
+
+/** The columns that a change may name. */
+const COLUMNS: readonly (readonly [keyof QueueChange, column: string])[] = [
+  ["concurrency", "concurrency"],
+  ["globalConcurrency", "global_concurrency"],
+  ["backoffEnabled", "backoff_enabled"],
+  ["backoffBaseSeconds", "backoff_base_seconds"],
+  ["backoffMaxSeconds", "backoff_max_seconds"],
+];
+
+export function changeQueue(
+  { sql, now }: WriteTx,
+  { name, change, onlyAbsent }: Parameters<QueueVerbs["change"]>[0],
+): number {
+  sql.run("INSERT INTO forge_queues (name) VALUES (?) ON CONFLICT DO NOTHING", name);
+  for (const [key, column] of COLUMNS) {
+    const value = change[key];
+    if (value === undefined) continue;
+    const kept = onlyAbsent ? `coalesce(${column}, ?)` : "?";
+    const bound = typeof value === "boolean" ? Number(value) : value;
+    sql.run(`UPDATE forge_queues SET ${column} = ${kept} WHERE name = ?`, bound, name);
+  }
+  if (change.paused !== undefined) {
+    const pausedAt = change.paused ? now : null;
+    const kept = change.paused || onlyAbsent ? "coalesce(paused_at, ?)" : "?";
+    sql.run(`UPDATE forge_queues SET paused_at = ${kept} WHERE name = ?`, pausedAt, name);
+  }
+  return nextVersion(sql);
+}
+
+const FIRST_LANE = "SELECT lane FROM forge_live INDEXED BY forge_live_ready WHERE ready_at IS NOT NULL";
+
+// A lane's head stands for all of it: two pairs of queue and type may share a lane, which this does not look for.
+const LANES = `
+  WITH RECURSIVE lanes (lane) AS (
+    SELECT (${FIRST_LANE} ORDER BY lane LIMIT 1)
+    UNION ALL
+    SELECT (${FIRST_LANE} AND lane > lanes.lane ORDER BY lane LIMIT 1) FROM lanes WHERE lanes.lane IS NOT NULL
+  )
+  SELECT head.queue, head.job_type AS type, ? - min(head.ready_at) AS dueForMs
+  FROM lanes CROSS JOIN (VALUES (0), (1), (2), (3)) urgency CROSS JOIN forge_live head ON head.rowid = (
+    SELECT rowid FROM forge_live INDEXED BY forge_live_ready
+    WHERE lane = lanes.lane AND priority = urgency.column1 AND ready_at IS NOT NULL ORDER BY ready_at LIMIT 1
+  )
+  GROUP BY head.queue, head.job_type ORDER BY head.queue, head.job_type`;
+
+export function waitingLanes(sql: Statements, now: number): WaitingLane[] {
+  return sql.all<WaitingLane>(LANES, now).map((row) => ({ ...row }));
+}
+
+const DEPTH = `
+  SELECT count(*) AS depth FROM (
+    SELECT 1 FROM json_each(?) wanted CROSS JOIN (VALUES (0), (1), (2), (3)) urgency
+    CROSS JOIN forge_live due INDEXED BY forge_live_ready
+      ON due.lane = wanted.value AND due.priority = urgency.column1 AND due.ready_at <= ?
+    WHERE due.queue = ? AND due.job_type = wanted.key LIMIT ?
+  )`;
+
+export function queueDepths(
+  sql: Statements,
+  now: number,
+  { queues, limit }: Parameters<QueueVerbs["depths"]>[0],
+): number[] {
+  return queues.map(({ name, types }) => {
+    const lanes = Object.fromEntries(types.map((type) => [type, lane(name, type)]));
+    return sql.get<{ depth: number }>(DEPTH, JSON.stringify(lanes), now, name, limit)!.depth;
+  });
+}
