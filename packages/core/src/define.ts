@@ -3,7 +3,7 @@ import type { JobContext } from "./context.ts";
 import { type Duration, durationMs } from "./duration.ts";
 import { ForgeError, shown } from "./errors.ts";
 import { refuseUnknownOptions } from "./options.ts";
-import { DEFAULT_RETRY, type RetryOptions, type RetryPolicy, retryPolicy } from "./retry-policy.ts";
+import { type RetryLayer, retryLayer, type RetryOptions } from "./retry-options.ts";
 import { PRIORITIES, type KeyHold, type Priority } from "./store.ts";
 
 /** How dispatches of a job with the same key merge into one job. Keys are separate per job name and owner. */
@@ -24,9 +24,21 @@ export interface JobOptions<In, Parsed, Ret, Out> {
   queue?: string;
   /** Default `"normal"`. */
   priority?: Priority;
-  /** How long one run may take; `ctx.heartbeat()` restarts the clock. Default `"1h"`. */
-  timeout?: Duration;
-  retry?: RetryOptions;
+  /**
+   * How long one run may take; `ctx.heartbeat()` restarts the clock. `false`: as long as it likes, for loops that live as
+   * long as their process. Default `"1h"`.
+   */
+  timeout?: Duration | false;
+  /** How failures and timeouts are retried; `false`: one run. Default: 3 runs, exponential from 1 s to 5 min. */
+  retry?: RetryOptions | false;
+  /**
+   * Whether this failure is hopeless and of no interest: the job then ends as `failed` with `discardedAt`, for good, without
+   * a warning or a place among the dead letters.
+   *
+   * Asked after every failed or timed-out run whose input could be parsed, whatever runs are left; not after `Dead`, `Snooze`
+   * or a cancellation. It has 5 s; if it throws or takes longer, the job is retried as usual. Default: never.
+   */
+  discardIf?: (input: Parsed, error: unknown, ctx: JobContext) => boolean | Promise<boolean>;
   /** `true`: merges with an unfinished job of the same input and owner. Default: every dispatch makes a job. */
   idempotent?: true | IdempotencyOptions<In>;
   /** `true`: browsers may dispatch and watch it through the gateway; `"watch"`: only watch. Default: neither. */
@@ -43,8 +55,10 @@ export interface JobDefinition<Input = unknown, Output = unknown> {
   readonly output: StandardSchemaV1 | null;
   readonly queue: string;
   readonly priority: Priority;
-  readonly timeoutMs: number;
-  readonly retry: RetryPolicy;
+  /** Null: none. */
+  readonly timeoutMs: number | null;
+  readonly retry: RetryLayer;
+  readonly discardIf: ((input: unknown, error: unknown, ctx: JobContext) => unknown) | null;
   readonly idempotency: {
     readonly key: ((input: unknown, about: { owner: string | null }) => string) | null;
     readonly hold: KeyHold;
@@ -63,6 +77,7 @@ const OPTION_NAMES: readonly (keyof JobOptions<unknown, unknown, unknown, unknow
   "priority",
   "timeout",
   "retry",
+  "discardIf",
   "idempotent",
   "public",
   "publicError",
@@ -90,6 +105,11 @@ export function checkPriority(priority: Priority): Priority {
   return priority;
 }
 
+/** Turns a timeout into milliseconds, `false` into null. Throws `BAD_REQUEST`. */
+export function timeoutMs(timeout: Duration | false, what: string): number | null {
+  return timeout === false ? null : durationMs(timeout, `${what}, unless it is false,`);
+}
+
 /**
  * Defines a job: its name, what it takes and returns, and the handler that runs it, at least once, in some worker process.
  *
@@ -110,14 +130,18 @@ export function defineJob<In = unknown, Parsed = In, Ret = unknown, Out = Ret>(
   if (options.publicError !== undefined && typeof options.publicError !== "function") {
     throw new ForgeError("BAD_REQUEST", `publicError of ${name} must be a function of the error.`);
   }
+  if (options.discardIf !== undefined && typeof options.discardIf !== "function") {
+    throw new ForgeError("BAD_REQUEST", `discardIf of ${name} must be a function of input, error and ctx.`);
+  }
   return {
     name,
     input: schemaOf(name, "input", options.input),
     output: schemaOf(name, "output", options.output),
     queue: options.queue === undefined ? "default" : checkName(`The queue of ${name}`, options.queue),
     priority: options.priority === undefined ? "normal" : checkPriority(options.priority),
-    timeoutMs: options.timeout === undefined ? DEFAULT_TIMEOUT_MS : durationMs(options.timeout, `timeout of ${name}`),
-    retry: retryPolicy(options.retry ?? {}, DEFAULT_RETRY),
+    timeoutMs: options.timeout === undefined ? DEFAULT_TIMEOUT_MS : timeoutMs(options.timeout, `timeout of ${name}`),
+    retry: retryLayer(options.retry ?? {}),
+    discardIf: (options.discardIf as JobDefinition["discardIf"] | undefined) ?? null,
     idempotency: idempotencyOf(name, options.idempotent),
     public: options.public ?? false,
     publicError: options.publicError ?? null,

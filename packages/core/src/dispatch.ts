@@ -1,11 +1,12 @@
 import canonicalize from "canonicalize";
 import { createHash } from "node:crypto";
-import { checkName, checkPriority, type JobDefinition } from "./define.ts";
+import { checkName, checkPriority, type JobDefinition, timeoutMs } from "./define.ts";
 import { type Duration, durationMs } from "./duration.ts";
 import { ForgeError, shown } from "./errors.ts";
 import { newId } from "./id.ts";
 import { refuseUnknownOptions } from "./options.ts";
-import { type RetryOptions, type RetryPolicy, retryPolicy } from "./retry-policy.ts";
+import { type RetryLayer, type RetryOptions, storedRetryLayer } from "./retry-options.ts";
+import { retryPolicy } from "./retry-policy.ts";
 import { describeIssues, parseWith } from "./schema.ts";
 import type { KeyClaim, NewJob, Priority } from "./store.ts";
 import { serialiseInput } from "./values.ts";
@@ -20,8 +21,10 @@ export interface DispatchOptions {
   delay?: Duration;
   priority?: Priority;
   queue?: string;
-  timeout?: Duration;
-  retry?: RetryOptions;
+  /** How long one run may take; `false`: as long as it likes. */
+  timeout?: Duration | false;
+  /** As in the definition, which it overrides option by option; but no function as `backoff`, and no classes in `on`. */
+  retry?: RetryOptions | false;
   /** Takes the place of the key that the definition makes; held as the definition says, or while the job is unfinished. */
   idempotencyKey?: string;
   /** The principal who may watch and cancel it through the gateway. Default: nobody in particular. */
@@ -36,8 +39,11 @@ export interface DispatchReceipt {
 
 /** What a dispatch overrides of the definition, as it is stored with the job. */
 export interface JobOverrides {
-  readonly timeoutMs?: number;
-  readonly retry?: RetryPolicy;
+  /** Null: none. */
+  readonly timeoutMs?: number | null;
+  readonly retryLayer?: RetryLayer;
+  /** What the release before reads, which knows no layers: every number, and nothing else. */
+  readonly retry?: RetryLayer;
 }
 
 const OPTION_NAMES: readonly (keyof DispatchOptions)[] = [
@@ -64,10 +70,11 @@ export interface JobTemplate {
 /** Lays a dispatch's options over the definition. Throws `BAD_REQUEST`. */
 export function jobTemplate(job: JobDefinition, options: DispatchOptions): JobTemplate {
   refuseUnknownOptions("dispatch", options, OPTION_NAMES);
-  const retry = options.retry === undefined ? null : retryPolicy(options.retry, job.retry);
+  const retry = options.retry === undefined ? {} : storedRetryLayer(options.retry);
+  const { maxAttempts, baseDelayMs, maxBackoffMs } = retryPolicy(null, job.retry, retry);
   const overrides: JobOverrides = {
-    ...(options.timeout !== undefined && { timeoutMs: durationMs(options.timeout, "timeout") }),
-    ...(retry !== null && { retry }),
+    ...(options.timeout !== undefined && { timeoutMs: timeoutMs(options.timeout, "timeout") }),
+    ...(options.retry !== undefined && { retryLayer: retry, retry: { maxAttempts, baseDelayMs, maxBackoffMs } }),
   };
   return {
     row: {
@@ -75,7 +82,7 @@ export function jobTemplate(job: JobDefinition, options: DispatchOptions): JobTe
       queue: options.queue === undefined ? job.queue : checkName("queue", options.queue),
       priority: options.priority === undefined ? job.priority : checkPriority(options.priority),
       owner: options.owner === undefined ? null : checkText("owner", options.owner),
-      maxAttempts: (retry ?? job.retry).maxAttempts,
+      maxAttempts,
       due: dueOf(options),
       overrides: Object.keys(overrides).length === 0 ? null : JSON.stringify(overrides),
     },

@@ -5,7 +5,7 @@ export type { IdempotencyOptions, JobDefinition, JobOptions } from "./define.ts"
 export type * from "./context.ts";
 export { Dead, JobAborted, PublicError, Snooze } from "./outcomes.ts";
 export type { AbortCode } from "./outcomes.ts";
-export type { RetryOptions, RetryPolicy } from "./retry-policy.ts";
+export type { Backoff, RetryLayer, RetryOn, RetryOptions } from "./retry-options.ts";
 export type { Duration } from "./duration.ts";
 
 // Running

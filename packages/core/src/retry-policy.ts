@@ -1,44 +1,49 @@
 import { type Duration, durationMs } from "./duration.ts";
-import { ForgeError, shown } from "./errors.ts";
-import { refuseUnknownOptions } from "./options.ts";
+import { shown } from "./errors.ts";
+import type { Logger } from "./logger.ts";
+import type { Backoff, RetryLayer, RetryOn } from "./retry-options.ts";
 
-/** How often a job runs before it fails, and how long it waits between runs. */
-export interface RetryOptions {
-  /** Runs in all, the first one included, at least 1. Default 3. */
-  maxAttempts?: number;
-  /** The wait before the second run; each later one doubles it. ±25 % of jitter is applied last. Default `"1s"`. */
-  baseDelay?: Duration;
-  /** The longest wait, before jitter. Default `"5m"`. */
-  maxBackoff?: Duration;
+/** How a queue's jobs wait between runs where neither definition nor dispatch says it; null says nothing. */
+export interface QueueBackoff {
+  /** `false`: they do not wait at all. */
+  readonly backoffEnabled: boolean | null;
+  readonly backoffBaseSeconds: number | null;
+  readonly backoffMaxSeconds: number | null;
 }
 
-/** `RetryOptions` with every default filled in, in milliseconds. */
+/** All layers laid over each other. */
 export interface RetryPolicy {
   readonly maxAttempts: number;
+  /** `"none"`: retried at once. */
+  readonly backoff: Backoff | "none";
   readonly baseDelayMs: number;
   readonly maxBackoffMs: number;
+  /** Null: every error. */
+  readonly on: readonly RetryOn[] | null;
 }
 
-/** What applies where neither the definition nor the dispatch says otherwise. */
-export const DEFAULT_RETRY: RetryPolicy = { maxAttempts: 3, baseDelayMs: 1_000, maxBackoffMs: 5 * 60_000 };
+/** What applies where nothing else is said. */
+const DEFAULT_RETRY: RetryPolicy = {
+  maxAttempts: 3,
+  backoff: "exponential",
+  baseDelayMs: 1_000,
+  maxBackoffMs: 5 * 60_000,
+  on: null,
+};
 
-const LARGEST_ATTEMPTS = 1_000_000;
-
-/** Checks `options` and lays them over `base`. Throws `BAD_REQUEST`. */
-export function retryPolicy(options: RetryOptions, base: RetryPolicy): RetryPolicy {
-  refuseUnknownOptions("retry", options, ["maxAttempts", "baseDelay", "maxBackoff"]);
-  const maxAttempts = options.maxAttempts ?? base.maxAttempts;
-  if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > LARGEST_ATTEMPTS) {
-    throw new ForgeError(
-      "BAD_REQUEST",
-      `retry.maxAttempts must be a whole number from 1 to ${LARGEST_ATTEMPTS}; got ${shown(maxAttempts)}.`,
-    );
-  }
+/** Lays the defaults, the queue, the definition and the dispatch over each other, the last one on top. */
+export function retryPolicy(queue: QueueBackoff | null, definition: RetryLayer, dispatch: RetryLayer): RetryPolicy {
+  const own: RetryLayer = { ...definition, ...dispatch };
+  // Whoever asks for a certain wait wants one, whatever the queue's default is.
+  const asksForWait = own.backoff !== undefined || own.baseDelayMs !== undefined || own.maxBackoffMs !== undefined;
   return {
-    maxAttempts,
-    baseDelayMs: options.baseDelay === undefined ? base.baseDelayMs : durationMs(options.baseDelay, "retry.baseDelay"),
-    maxBackoffMs:
-      options.maxBackoff === undefined ? base.maxBackoffMs : durationMs(options.maxBackoff, "retry.maxBackoff"),
+    ...DEFAULT_RETRY,
+    ...(queue !== null && {
+      ...(queue.backoffEnabled === false && !asksForWait && { backoff: "none" as const }),
+      ...(queue.backoffBaseSeconds !== null && { baseDelayMs: queue.backoffBaseSeconds * 1_000 }),
+      ...(queue.backoffMaxSeconds !== null && { maxBackoffMs: queue.backoffMaxSeconds * 1_000 }),
+    }),
+    ...own,
   };
 }
 
@@ -47,7 +52,35 @@ export function retryPolicy(options: RetryOptions, base: RetryPolicy): RetryPoli
  *
  * The jitter keeps jobs that failed together, say in an outage, from coming back together.
  */
-export function backoffMs(policy: RetryPolicy, failures: number, random: () => number): number {
-  const plain = Math.min(policy.baseDelayMs * 2 ** Math.min(failures - 1, 60), policy.maxBackoffMs);
+export function retryDelayMs(
+  policy: RetryPolicy,
+  failures: number,
+  error: unknown,
+  { random, log }: { random: () => number; log: Logger },
+): number {
+  if (policy.backoff === "none") return 0;
+  if (typeof policy.backoff === "function") {
+    try {
+      return answeredMs(policy.backoff(failures, error));
+    } catch (cause) {
+      log.warn("A job's retry.backoff did not answer a delay; the exponential one is taken", { cause });
+    }
+  }
+  const factor =
+    policy.backoff === "fixed" ? 1 : policy.backoff === "linear" ? failures : 2 ** Math.min(failures - 1, 60);
+  const plain = Math.min(policy.baseDelayMs * factor, policy.maxBackoffMs);
   return Math.round(plain * (0.75 + 0.5 * random()));
+}
+
+function answeredMs(answer: unknown): number {
+  // An async function would be a mistake; its rejection must not end the process as well.
+  if (answer instanceof Promise) answer.catch(() => {});
+  if (typeof answer === "string") return durationMs(answer as Duration, "The delay that retry.backoff answered");
+  if (typeof answer !== "number" || !(answer >= 0)) {
+    throw new TypeError(`retry.backoff must answer a duration or milliseconds; got ${shown(answer)}.`);
+  }
+  return durationMs(
+    `${Math.min(Math.round(answer), Number.MAX_SAFE_INTEGER)}ms`,
+    "The delay that retry.backoff answered",
+  );
 }

@@ -64,7 +64,7 @@ test("bad options are refused by name, with the value and what to pass", async (
     [{ priority: "urgent" as never }, "urgent"],
     [{ queue: "no spaces" }, "no spaces"],
     [{ retry: { maxAttempts: 0 } }, "maxAttempts"],
-    [{ retry: { backoff: "linear" } as never }, "backoff"],
+    [{ retry: { backoff: "square" as never } }, "backoff"],
     [{ idempotencyKey: "" }, "idempotencyKey"],
     [{ owner: "a\0b" }, "owner"],
     [{ tags: ["x"] } as never, "tags"],

@@ -2,18 +2,18 @@ import { LIMITS } from "@forge-jobs/protocol";
 import type { ForgeContext } from "../context.ts";
 import type { JobDefinition } from "../define.ts";
 import type { JobOverrides } from "../dispatch.ts";
-import { ForgeError } from "../errors.ts";
 import type { Forge } from "../forge-types.ts";
 import type { Logger } from "../logger.ts";
 import { longTimer } from "../long-timer.ts";
-import { type AbortCode, Dead, JobAborted, Snooze } from "../outcomes.ts";
-import { backoffMs } from "../retry-policy.ts";
-import { describeIssues, parseWith } from "../schema.ts";
+import { type AbortCode, JobAborted } from "../outcomes.ts";
+import type { QueueBackoff } from "../retry-policy.ts";
 import type { ClaimedJob, Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
-import { clipText, serialiseOutput } from "../values.ts";
-import { runError, tame } from "./failure.ts";
+import { clipText } from "../values.ts";
+import { tame } from "./failure.ts";
 import type { UpdateSource } from "./flusher.ts";
+import { checkedOutput, parsedInput } from "./handler-values.ts";
 import { jobContext, type JobContextParts } from "./job-context.ts";
+import { type Ending, endedBadly, Hopeless, hopeless, outputJson } from "./verdict.ts";
 
 /** What a run asks of the worker around it. */
 export interface RunHost {
@@ -21,6 +21,8 @@ export interface RunHost {
   readonly random: () => number;
   readonly context: ForgeContext;
   readonly dispatch: Forge["dispatch"];
+  /** What this queue says about the waits of its jobs. */
+  readonly queueBackoff: (queue: string) => QueueBackoff | null;
   push(update: RunUpdate, source: UpdateSource): void;
   /** The handler has ended, or is given up on while it still runs (`zombie`). Called once. */
   freeSlot(run: Run, zombie: boolean): void;
@@ -33,9 +35,6 @@ export interface RunHost {
   /** Nothing more is to be written for this run. */
   release(run: Run): void;
 }
-
-/** A failure that no further run can mend; its message names the code that operators search for. */
-class Hopeless extends Error {}
 
 /** How long a handler's word counts after its signal aborted. */
 export const GRACE_MS: number = 5_000;
@@ -66,6 +65,7 @@ export class Run implements UpdateSource {
   #ended = false;
   #slotHeld = true;
   #cancelRequested = false;
+  #called: Ending["called"] = null;
   #disarm: () => void = () => {};
   #disarmGrace: () => void = () => {};
 
@@ -91,16 +91,21 @@ export class Run implements UpdateSource {
     this.#startedAt = performance.now();
     this.#say({ started: true });
     this.#armTimeout();
-    let outcome: () => Outcome;
+    let outcome: () => Outcome | Promise<Outcome>;
     try {
       const output = await this.#call();
       outcome = () => this.#completed(output);
     } catch (thrown) {
       const seen = tame(thrown);
-      outcome = () => this.#failed(seen);
+      outcome = () => endedBadly(this.#ending(), seen);
     }
     this.#ended = true;
-    this.#settle(outcome);
+    this.#disarm();
+    this.#disarmGrace();
+    if (!this.#settled) {
+      const answer = outcome();
+      this.#settle(answer instanceof Promise ? await answer : answer);
+    }
     if (this.#slotHeld) this.#giveSlotBack(false);
     else this.#host.zombieEnded(this);
   }
@@ -112,7 +117,7 @@ export class Run implements UpdateSource {
     this.#abortedBy = new JobAborted(code, ABORT_SENTENCES[code]);
     this.#disarm();
     this.#controller?.abort(this.#abortedBy);
-    this.#disarmGrace = longTimer(() => this.#giveUp(), GRACE_MS);
+    this.#disarmGrace = longTimer(() => void this.#giveUp(), GRACE_MS);
   }
 
   onResult(result: RunUpdateResult, update: RunUpdate): void {
@@ -136,7 +141,7 @@ export class Run implements UpdateSource {
       return {
         ...update,
         message: undefined,
-        outcome: this.#failure(new Hopeless("OUTPUT_INVALID: the database refuses the output.")),
+        outcome: hopeless(this.#ending(), new Hopeless("OUTPUT_INVALID: the database refuses the output.")),
       };
     }
     if (!("error" in update.outcome) || update.outcome.error === "") return null;
@@ -144,20 +149,14 @@ export class Run implements UpdateSource {
   }
 
   async #call(): Promise<unknown> {
-    const raw: unknown = JSON.parse(this.job.input);
-    let input = raw;
-    if (this.definition.input !== null) {
-      let parsed = await parseWith(this.definition.input, raw);
-      // A dispatch without an input is stored as null.
-      if ("issues" in parsed && raw === null) parsed = await parseWith(this.definition.input, undefined);
-      if ("issues" in parsed) throw new Hopeless(`INPUT_INVALID: ${describeIssues(parsed.issues)}`);
-      input = parsed.value;
-    }
-    const returned: unknown = await this.definition.run(jobContext(this.#contextParts()), input);
-    if (this.definition.output === null) return returned;
-    const checked = await parseWith(this.definition.output, returned);
-    if ("issues" in checked) throw new Hopeless(`OUTPUT_INVALID: ${describeIssues(checked.issues)}`);
-    return checked.value;
+    const { definition } = this;
+    // Without a schema nothing is to be waited for: a small handler starts within this turn.
+    const input =
+      definition.input === null ? JSON.parse(this.job.input) : await parsedInput(definition, this.job.input);
+    const ctx = jobContext(this.#contextParts());
+    this.#called = { ctx, input };
+    const returned: unknown = await definition.run(ctx, input);
+    return definition.output === null ? returned : await checkedOutput(definition, returned);
   }
 
   #contextParts(): JobContextParts {
@@ -171,6 +170,21 @@ export class Run implements UpdateSource {
       heartbeat: () => this.#heartbeat(),
       isCancelRequested: () => this.#cancelRequested,
     };
+  }
+
+  #completed(output: unknown): Outcome {
+    try {
+      return { kind: "completed", output: outputJson({ job: this.job, log: this.#host.log }, output) };
+    } catch (refused) {
+      return hopeless(this.#ending(), refused as Hopeless);
+    }
+  }
+
+  #settle(outcome: Outcome): void {
+    // The fence may have refused a write while the verdict was reached.
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#say({ outcome });
   }
 
   #signal(): AbortSignal {
@@ -224,65 +238,35 @@ export class Run implements UpdateSource {
     );
   }
 
-  #settle(outcome: () => Outcome): void {
-    this.#disarm();
-    this.#disarmGrace();
-    if (this.#settled) return;
-    const settled = outcome();
-    this.#settled = true;
-    this.#say({ outcome: settled });
-  }
-
-  #completed(output: unknown): Outcome {
-    try {
-      const { json, mended } = serialiseOutput(output, `The output of ${this.job.type}`);
-      if (mended)
-        this.#host.log.warn("The output held NUL or half surrogate pairs; they were replaced", { jobId: this.job.id });
-      return { kind: "completed", output: json };
-    } catch (cause) {
-      return this.#failed(
-        new Hopeless(`OUTPUT_INVALID: ${cause instanceof ForgeError ? cause.message : "it cannot be serialised."}`, {
-          cause,
-        }),
-      );
-    }
-  }
-
-  #failed(thrown: unknown): Outcome {
-    if (thrown instanceof Snooze) return { kind: "given_back", delayMs: thrown.delayMs };
-    if (thrown instanceof Dead) return { kind: "dead_letter", ...runError(this.definition, this.job.id, thrown) };
-    const code = this.#abortedBy?.code;
-    if (code === "SHUTDOWN" || code === "LEASE_LOST") return { kind: "given_back", delayMs: 0 };
-    return this.#failure(thrown);
-  }
-
-  #failure(thrown: unknown): Outcome {
-    const error = runError(this.definition, this.job.id, thrown);
-    const left = this.job.maxAttempts - this.job.attempt;
-    if (this.#cancelRequested) return { kind: "failed", ...error };
-    this.#host.log.warn("A run failed", {
-      jobId: this.job.id,
-      jobType: this.job.type,
-      attempt: this.job.attempt,
-      runsLeft: Math.max(left, 0),
-      error: error.error,
-    });
-    if (left <= 0 || thrown instanceof Hopeless) return { kind: "failed", ...error };
-    const policy = this.#overrides.retry ?? this.definition.retry;
-    const failures = Math.max(1, policy.maxAttempts - left);
-    return { kind: "retry", delayMs: backoffMs(policy, failures, this.#host.random), ...error };
+  /** What is known of this run at its end. */
+  #ending(): Ending {
+    const { log, random } = this.#host;
+    return {
+      job: this.job,
+      definition: this.definition,
+      overrides: this.#overrides,
+      queueBackoff: this.#host.queueBackoff(this.job.queue),
+      abortedBy: this.#abortedBy,
+      cancelRequested: this.#cancelRequested,
+      called: this.#called,
+      log,
+      random,
+    };
   }
 
   /** The grace is over: settle by the reason of the abort, and leave the handler behind. */
-  #giveUp(): void {
+  async #giveUp(): Promise<void> {
     if (this.#ended) return;
-    this.#settle(() => this.#failed(this.#abortedBy));
+    if (!this.#settled) {
+      this.#settled = true;
+      this.#say({ outcome: await endedBadly(this.#ending(), this.#abortedBy) });
+    }
     this.#host.log.warn("A handler did not end within 5 s after its signal aborted; its outcome no longer counts", {
       jobId: this.job.id,
       jobType: this.job.type,
       reason: this.#abortedBy?.code,
     });
-    if (this.#host.mayAbandon(this)) this.#giveSlotBack(true);
+    if (!this.#ended && this.#host.mayAbandon(this)) this.#giveSlotBack(true);
   }
 
   #giveSlotBack(zombie: boolean): void {
@@ -292,6 +276,7 @@ export class Run implements UpdateSource {
 
   #armTimeout(): void {
     this.#disarm();
-    this.#disarm = longTimer(() => this.abort("TIMEOUT"), this.#overrides.timeoutMs ?? this.definition.timeoutMs);
+    const { timeoutMs = this.definition.timeoutMs } = this.#overrides;
+    if (timeoutMs !== null) this.#disarm = longTimer(() => this.abort("TIMEOUT"), timeoutMs);
   }
 }

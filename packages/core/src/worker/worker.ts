@@ -99,6 +99,7 @@ export class Worker {
       random,
       context: deps.context,
       dispatch: deps.dispatch,
+      queueBackoff: () => null,
       push: (update, source) => this.#flusher.push(update, source),
       mayAbandon: ({ job }) => this.#stopping || (this.#zombies.get(job.queue) ?? 0) < (deps.queues[job.queue] ?? 0),
       freeSlot: (run, zombie) => this.#onSlotFree(run, zombie),
