@@ -18,6 +18,7 @@ import { readSuite } from "./read.suite.ts";
 import { rescueSuite } from "./rescue.suite.ts";
 import { retrySuite } from "./retry.suite.ts";
 import { revisionsSuite } from "./revisions.suite.ts";
+import { savedSuite } from "./saved.suite.ts";
 import { settleSuite } from "./settle.suite.ts";
 import type { Suite } from "./suite.ts";
 import { sweepSuite } from "./sweep.suite.ts";
@@ -40,6 +41,7 @@ export const SUITES: readonly Suite[] = [
   updateSuite,
   settleSuite,
   fenceSuite,
+  savedSuite,
   leaseSuite,
   rescueSuite,
   queuesSuite,

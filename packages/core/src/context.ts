@@ -31,6 +31,20 @@ export interface JobContext extends ForgeContext {
   readonly heartbeat: () => Promise<void>;
   /** Whether somebody asked for this job to be cancelled. */
   readonly isCancelRequested: () => boolean;
+  /**
+   * What this job has saved so far, by key: by earlier runs, and by this one once `save` has resolved. Values are as JSON
+   * brings them back.
+   */
+  readonly saved: Readonly<Record<string, unknown>>;
+  /**
+   * Saves a value for the later runs of this job: after a retry, a shutdown, or the death of this worker.
+   *
+   * `key` is text of 1 to 200 characters; a key that is saved again holds the later value. All values of a job together
+   * are at most 1 MiB of JSON. Durable once the promise resolves; until then a later run may find the value before. What
+   * a job saved goes with its row. Rejects with `BAD_REQUEST` for a key and `INVALID_ARGS` or `TOO_LARGE` for a value it
+   * cannot take, and, having changed nothing, with the `JobAborted` when the job is no longer this run's.
+   */
+  readonly save: (key: string, value: unknown) => Promise<void>;
   /** Dispatches another job; see `Forge.dispatch`. */
   readonly dispatch: <Input>(
     job: JobDefinition<Input>,

@@ -1,8 +1,10 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { QueueVerbs } from "./store/queue-verbs.ts";
 import type { WorkerVerbs } from "./store/worker-verbs.ts";
+import type { SavedVerbs } from "./store/saved-verbs.ts";
 
 export type * from "./store/queue-verbs.ts";
+export type * from "./store/saved-verbs.ts";
 export type * from "./store/worker-verbs.ts";
 
 /** How urgent a job is; a claim takes `critical` before `high` before `normal` before `low`. */
@@ -287,6 +289,7 @@ export interface Store {
   readonly jobs: JobVerbs;
   readonly workers: WorkerVerbs;
   readonly queues: QueueVerbs;
+  readonly saved: SavedVerbs;
   readonly sweeps: SweepVerbs;
   readonly changes: Changes;
   /** Names the database for people, without its password. */

@@ -48,7 +48,15 @@ DROP INDEX forge_ended_failed;
 
 -- (end of limits)
 
--- == Children: Jobs that a job waits for.
+-- == Children: Jobs that a job waits for, and what a job saved for its later runs.
+
+-- One row a value. Rows go with their job's, by whoever deletes that.
+CREATE TABLE forge_saved (
+  job_id uuid NOT NULL,
+  key text NOT NULL,
+  value json NOT NULL,
+  PRIMARY KEY (job_id, key)
+);
 
 -- (end of children)
 

@@ -48,7 +48,15 @@ CREATE INDEX forge_ended_undecided ON forge_ended (failed_at) WHERE status = 'fa
 
 -- (end of limits)
 
--- == Children: Jobs that a job waits for.
+-- == Children: Jobs that a job waits for, and what a job saved for its later runs.
+
+-- One row a value. Rows go with their job's, by whoever deletes that.
+CREATE TABLE forge_saved (
+  job_id TEXT NOT NULL,
+  key TEXT NOT NULL,
+  value TEXT NOT NULL,
+  PRIMARY KEY (job_id, key)
+) STRICT, WITHOUT ROWID;
 
 -- (end of children)
 

@@ -12,6 +12,7 @@ export interface Tables {
   readonly keys: string;
   readonly workers: string;
   readonly queues: string;
+  readonly saved: string;
   readonly meta: string;
 }
 
@@ -47,6 +48,7 @@ export class Database {
       keys: table("keys"),
       workers: table("workers"),
       queues: table("queues"),
+      saved: table("saved"),
       meta: table("meta"),
     };
     this.address = options.address;

@@ -10,6 +10,7 @@ import { checkOptions, type PostgresStoreOptions } from "./options.ts";
 import { createQueues } from "./queues.ts";
 import { createRead } from "./read.ts";
 import { createRetry } from "./retry.ts";
+import { createSaved } from "./saved.ts";
 import { createSweeps } from "./sweeps.ts";
 import { createUpdate } from "./update.ts";
 import { createWorkers } from "./workers.ts";
@@ -39,6 +40,7 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
     },
     workers: createWorkers(database, changes),
     queues: createQueues(database, changes),
+    saved: createSaved(database),
     sweeps: createSweeps(database, changes),
     changes,
     migrate: () => migrate(database),

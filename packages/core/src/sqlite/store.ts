@@ -15,6 +15,7 @@ import { changeQueue, queueDepths, waitingLanes } from "./queues.ts";
 import { readJobs, readStates } from "./read.ts";
 import { rescue } from "./rescue.ts";
 import { retry } from "./retry.ts";
+import { readSaved, writeSaved } from "./saved.ts";
 import { toForgeError } from "./sqlite-error.ts";
 import type { Statements } from "./statements.ts";
 import { StoreTime } from "./store-time.ts";
@@ -110,6 +111,10 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       settings: () => read(queueSettings),
       lanes: () => read((sql) => waitingLanes(sql, time.now())),
       depths: (args) => read((sql) => queueDepths(sql, time.now(), args)),
+    },
+    saved: {
+      write: ({ values }) => write((tx) => writeSaved(tx, values)),
+      read: ({ ids }) => read((sql) => readSaved(sql, ids)),
     },
     sweeps: {
       deadLetter: ({ afterMs, limit }) => write((tx) => deadLetter(tx, afterMs, limit)),

@@ -1,6 +1,8 @@
 import type { ForgeContext, JobContext } from "../context.ts";
 import { childLogger, type Logger } from "../logger.ts";
 import type { ClaimedJob } from "../store.ts";
+import type { SavedState } from "./saved.ts";
+import { unwatched } from "./unwatched.ts";
 
 /** What a handler's `ctx` is made of. */
 export interface JobContextParts extends Pick<JobContext, "dispatch" | "progress" | "heartbeat" | "isCancelRequested"> {
@@ -9,6 +11,7 @@ export interface JobContextParts extends Pick<JobContext, "dispatch" | "progress
   /** What `createForge({ context })` gave. */
   readonly shared: ForgeContext;
   readonly signal: () => AbortSignal;
+  readonly saved: () => SavedState;
 }
 
 /** The names that an application's own context may not take. */
@@ -24,10 +27,12 @@ export const JOB_CONTEXT_NAMES: readonly (keyof JobContext)[] = [
   "heartbeat",
   "isCancelRequested",
   "dispatch",
+  "saved",
+  "save",
 ];
 
 /** Makes the `ctx` of one run. */
-export function jobContext({ job, log: parent, shared, signal, ...verbs }: JobContextParts): JobContext {
+export function jobContext({ job, log: parent, shared, signal, saved, ...verbs }: JobContextParts): JobContext {
   const logLine = (): Logger => childLogger(parent, { jobId: job.id, jobType: job.type, attempt: job.attempt });
   let log: Logger | null = null;
   const own: Omit<JobContext, keyof ForgeContext> = {
@@ -47,6 +52,10 @@ export function jobContext({ job, log: parent, shared, signal, ...verbs }: JobCo
     heartbeat: verbs.heartbeat,
     isCancelRequested: verbs.isCancelRequested,
     dispatch: verbs.dispatch,
+    get saved(): Readonly<Record<string, unknown>> {
+      return saved().values;
+    },
+    save: (key, value) => unwatched(saved().save(key, value)),
   };
   return Object.assign(own, shared);
 }

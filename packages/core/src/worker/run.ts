@@ -5,7 +5,7 @@ import type { JobOverrides } from "../dispatch.ts";
 import type { Forge } from "../forge-types.ts";
 import type { Logger } from "../logger.ts";
 import { longTimer } from "../long-timer.ts";
-import { type AbortCode, JobAborted } from "../outcomes.ts";
+import { type AbortCode, JobAborted, Snooze } from "../outcomes.ts";
 import type { QueueBackoff } from "../retry-policy.ts";
 import type { ClaimedJob, Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
 import { clipText } from "../values.ts";
@@ -14,6 +14,8 @@ import type { UpdateSource } from "./flusher.ts";
 import { checkedOutput, parsedInput } from "./handler-values.ts";
 import { jobContext, type JobContextParts } from "./job-context.ts";
 import { type Ending, endedBadly, Hopeless, hopeless, outputJson } from "./verdict.ts";
+import { type SavedBatches, SavedState } from "./saved.ts";
+import { unwatched } from "./unwatched.ts";
 
 /** What a run asks of the worker around it. */
 export interface RunHost {
@@ -23,6 +25,7 @@ export interface RunHost {
   readonly dispatch: Forge["dispatch"];
   /** What this queue says about the waits of its jobs. */
   readonly queueBackoff: (queue: string) => QueueBackoff | null;
+  readonly saved: SavedBatches;
   push(update: RunUpdate, source: UpdateSource): void;
   /** The handler has ended, or is given up on while it still runs (`zombie`). Called once. */
   freeSlot(run: Run, zombie: boolean): void;
@@ -58,6 +61,7 @@ export class Run implements UpdateSource {
   readonly definition: JobDefinition;
   readonly #host: RunHost;
   readonly #overrides: JobOverrides;
+  #saved: SavedState | null = null;
   #controller: AbortController | null = null;
   #abortedBy: JobAborted | null = null;
   #startedAt = 0;
@@ -122,9 +126,7 @@ export class Run implements UpdateSource {
 
   onResult(result: RunUpdateResult, update: RunUpdate): void {
     if (result.result === "stale") {
-      this.#settled = true;
-      this.#host.release(this);
-      if (!this.#ended) void this.#host.whyStale(this).then((code) => this.abort(code));
+      void this.#onStale();
     } else if (update.outcome !== null) {
       this.#host.release(this);
     } else if (result.cancelRequested) {
@@ -148,7 +150,16 @@ export class Run implements UpdateSource {
     return { ...update, message: undefined, outcome: { ...update.outcome, error: "" } };
   }
 
+  /** The fence refused a write of this run; answers what its signal has aborted with. */
+  async #onStale(): Promise<JobAborted> {
+    this.#settled = true;
+    this.#host.release(this);
+    if (!this.#ended) this.abort(await this.#host.whyStale(this));
+    return this.#abortedBy ?? new JobAborted("LEASE_LOST", ABORT_SENTENCES.LEASE_LOST);
+  }
+
   async #call(): Promise<unknown> {
+    if (this.job.claimNo > 1) await this.#loadSaved();
     const { definition } = this;
     // Without a schema nothing is to be waited for: a small handler starts within this turn.
     const input =
@@ -157,6 +168,19 @@ export class Run implements UpdateSource {
     this.#called = { ctx, input };
     const returned: unknown = await definition.run(ctx, input);
     return definition.output === null ? returned : await checkedOutput(definition, returned);
+  }
+
+  async #loadSaved(): Promise<void> {
+    try {
+      await this.#savedState().load();
+    } catch (cause) {
+      this.#host.log.warn("What a job saved cannot be read; it is given back", { jobId: this.job.id, cause });
+      throw new Snooze("1s");
+    }
+  }
+
+  #savedState(): SavedState {
+    return (this.#saved ??= new SavedState(this.job, this.#host.saved, () => this.#onStale()));
   }
 
   #contextParts(): JobContextParts {
@@ -169,6 +193,7 @@ export class Run implements UpdateSource {
       progress: (percent, message) => this.#progress(percent, message),
       heartbeat: () => this.#heartbeat(),
       isCancelRequested: () => this.#cancelRequested,
+      saved: () => this.#savedState(),
     };
   }
 
@@ -214,10 +239,7 @@ export class Run implements UpdateSource {
 
   #heartbeat(): Promise<void> {
     if (this.#abortedBy !== null) {
-      const refused = Promise.reject(this.#abortedBy);
-      // A call that nobody awaits, say from an interval, must not end the process.
-      refused.catch(() => {});
-      return refused;
+      return unwatched(Promise.reject(this.#abortedBy));
     }
     if (!this.#ended && !this.#settled) this.#armTimeout();
     return Promise.resolve();

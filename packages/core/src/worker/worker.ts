@@ -11,6 +11,7 @@ import { Flusher } from "./flusher.ts";
 import { Lease } from "./lease.ts";
 import { thisProcess } from "./process-identity.ts";
 import { GRACE_MS, Run, type RunHost } from "./run.ts";
+import { SavedBatches } from "./saved.ts";
 
 /** What a worker is made of. */
 export interface WorkerDeps {
@@ -100,6 +101,7 @@ export class Worker {
       context: deps.context,
       dispatch: deps.dispatch,
       queueBackoff: () => null,
+      saved: new SavedBatches(store.saved),
       push: (update, source) => this.#flusher.push(update, source),
       mayAbandon: ({ job }) => this.#stopping || (this.#zombies.get(job.queue) ?? 0) < (deps.queues[job.queue] ?? 0),
       freeSlot: (run, zombie) => this.#onSlotFree(run, zombie),
