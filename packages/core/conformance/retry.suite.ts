@@ -17,7 +17,8 @@ const broughtBack = (status: StoredJobStatus): Case => ({
     const before = await readJob(store, job.id);
     advance(world, 60_000);
     expect(await retryJob(store, job.id)).toBe("retried");
-    const cleared = { error: null, publicError: null, output: null, progress: null };
+    const ended = { completedAt: null, failedAt: null, cancelRequestedAt: null, cancelledAt: null };
+    const cleared = { error: null, publicError: null, output: null, progress: null, message: null, ...ended };
     const kept = {
       priority: "high",
       owner: "ada",
@@ -71,6 +72,19 @@ export const retrySuite: Suite = {
         await retryJob(store, job.id);
         expect(await readJob(store, job.id)).toMatchObject({ attempts: 3, maxAttempts: 5 });
         expect(await claimJob(store, job)).toMatchObject({ attempt: 4, maxAttempts: 5 });
+      },
+    },
+    {
+      name: "a retry may grant another number of runs, once",
+      async run(world) {
+        const { store } = world;
+        const job = await insertJob(store, { maxAttempts: 2 });
+        await spendRun(world, job, "failed");
+        await store.jobs.retry({ ids: [job.id], maxAttempts: 5 });
+        expect(await readJob(store, job.id)).toMatchObject({ attempts: 1, maxAttempts: 6 });
+        await spendRun(world, job, "failed");
+        await retryJob(store, job.id);
+        expect(await readJob(store, job.id)).toMatchObject({ attempts: 2, maxAttempts: 4 });
       },
     },
     {

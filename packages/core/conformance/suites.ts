@@ -3,6 +3,7 @@ import { changesSuite } from "./changes.suite.ts";
 import { claimSuite } from "./claim.suite.ts";
 import { errorsSuite } from "./errors.suite.ts";
 import { fenceSuite } from "./fence.suite.ts";
+import { historySuite } from "./history.suite.ts";
 import { insertClaimedSuite } from "./insert-claimed.suite.ts";
 import { insertSuite } from "./insert.suite.ts";
 import { keysSuite } from "./keys.suite.ts";
@@ -48,6 +49,7 @@ export const SUITES: readonly Suite[] = [
   ordersSuite,
   cancelSuite,
   retrySuite,
+  historySuite,
   transitionsSuite,
   revisionsSuite,
   readSuite,

@@ -4,7 +4,7 @@ import { checkName, checkPriority, type JobDefinition, timeoutMs } from "./defin
 import { type Duration, durationMs } from "./duration.ts";
 import { ForgeError, shown } from "./errors.ts";
 import { newId } from "./id.ts";
-import { refuseUnknownOptions } from "./options.ts";
+import { checkText, refuseUnknownOptions } from "./options.ts";
 import { type RetryLayer, type RetryOptions, storedRetryLayer } from "./retry-options.ts";
 import { retryPolicy } from "./retry-policy.ts";
 import { describeIssues, parseWith } from "./schema.ts";
@@ -58,7 +58,6 @@ const OPTION_NAMES: readonly (keyof DispatchOptions)[] = [
   "owner",
 ];
 const REQUEST_HOLD_MS = 24 * 60 * 60_000;
-const LONGEST_KEY = 1_000;
 const LATEST_MS = Date.UTC(10_000, 0);
 
 /** All of a new job but what its input decides: the options of one dispatch, checked once for all its inputs. */
@@ -168,20 +167,4 @@ function dueOf(options: DispatchOptions): NewJob["due"] {
     return { atMs };
   }
   return { delayMs: options.delay === undefined ? 0 : durationMs(options.delay, "delay") };
-}
-
-function checkText(what: string, text: string): string {
-  if (
-    typeof text !== "string" ||
-    text === "" ||
-    text.length > LONGEST_KEY ||
-    text.includes("\0") ||
-    !text.isWellFormed()
-  ) {
-    throw new ForgeError(
-      "BAD_REQUEST",
-      `${what} must be text of 1 to ${LONGEST_KEY} characters without NUL; got ${shown(text)}.`,
-    );
-  }
-  return text;
 }

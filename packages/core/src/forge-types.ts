@@ -4,7 +4,7 @@ import type { JobDefinition } from "./define.ts";
 import type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 import type { Duration } from "./duration.ts";
 import type { Logger } from "./logger.ts";
-import type { Changes, JobStateRecord, Priority, Store, StoreIdentity } from "./store.ts";
+import type { Changes, HistoryEvent, JobStateRecord, Priority, Store, StoreIdentity } from "./store.ts";
 
 /** What this process works on. */
 export interface WorkerOptions {
@@ -62,6 +62,36 @@ export interface Job<Input = unknown, Output = unknown> {
   cancelledAt: Date | null;
   /** When its failure was declared to be nobody's business; it stays `failed` then, and cannot be retried. */
   discardedAt: Date | null;
+  /** What happened to it beside its ordinary way, oldest first; only where `get` was asked for it. */
+  history?: JobEvent[];
+}
+
+/**
+ * One entry of a job's history: a run that failed (`error`), a worker that died while it ran the job (`death`), or what a
+ * person did (`cancel`, `retry`).
+ */
+export interface JobEvent {
+  event: HistoryEvent;
+  at: Date;
+  /** The attempt that it happened in or after; 0 before the first. */
+  attempt: number;
+  /** The full text of the error. Never send it to a browser. */
+  error: string | null;
+  /** The name of the error's class, or a code of Forge's own: `TIMEOUT`, `INPUT_INVALID`, `OUTPUT_INVALID`, `POISON`. */
+  errorName: string | null;
+  /** The worker that ran the job. */
+  worker: string | null;
+  /** Who did it, as the caller named them. */
+  by: string | null;
+  reason: string | null;
+}
+
+/** How a person brings a job back. */
+export interface RetryOneOptions {
+  /** Runs in the new budget. Default: as many as the dispatch gave it. */
+  maxAttempts?: number;
+  /** Who does it, for the job's history; at most 1,000 characters. */
+  by?: string;
 }
 
 /** Which jobs `jobs.list` answers; absent filters match all. */
@@ -78,8 +108,13 @@ export interface JobListOptions {
 
 /** What can be done with jobs that exist. Every verb throws `BAD_REQUEST` for an id that is no UUID. */
 export interface Jobs {
-  /** Reads one job; null if there is none of that id. */
-  get(id: string): Promise<Job | null>;
+  /**
+   * Reads one job; null if there is none of that id.
+   *
+   * `history` adds what happened to it: the last 20 errors of its runs and deaths of its workers, and the last 20 things that
+   * people did to it.
+   */
+  get(id: string, options?: { history?: boolean }): Promise<Job | null>;
   /** Reads a page of jobs, newest first; `cursor` is null on the last page. */
   list(options?: JobListOptions): Promise<{ jobs: Job[]; cursor: string | null }>;
   /**
@@ -92,16 +127,17 @@ export interface Jobs {
    * Cancels a job. One that no handler runs becomes `cancelled` at once; a running one `cancel_requested`, its `signal`
    * aborts, and it ends as its handler heeds it, 5 s later at the latest. A settled job is left as it is.
    *
-   * `reason` is what watchers see as its error. Default `"cancelled by user"`. Throws `NOT_FOUND`.
+   * `reason` is what watchers see as its error. Default `"cancelled by user"`. `by` enters the job's history. Throws
+   * `NOT_FOUND`.
    */
-  cancel(id: string, options?: { reason?: string }): Promise<void>;
+  cancel(id: string, options?: { reason?: string; by?: string }): Promise<void>;
   /**
    * Brings a failed, dead or cancelled job back to `pending` with a new budget of runs; `attempts` keeps counting.
    *
    * Throws `NOT_FOUND`; `CONFLICT` for a job that is under way, completed or discarded; `KEY_HELD` when another job has its
    * key now.
    */
-  retry(id: string): Promise<void>;
+  retry(id: string, options?: RetryOneOptions): Promise<void>;
   /** Reads what the live path shows of jobs; unknown ids are left out. For adapters such as the gateway. */
   states(ids: readonly string[]): Promise<JobStateRecord[]>;
 }

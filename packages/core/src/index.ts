@@ -10,7 +10,16 @@ export type { Duration } from "./duration.ts";
 
 // Running
 export { createForge } from "./forge.ts";
-export type { Forge, ForgeOptions, Job, JobListOptions, Jobs, WorkerOptions } from "./forge-types.ts";
+export type {
+  Forge,
+  ForgeOptions,
+  Job,
+  JobEvent,
+  JobListOptions,
+  Jobs,
+  RetryOneOptions,
+  WorkerOptions,
+} from "./forge-types.ts";
 export type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 export type { Logger } from "./logger.ts";
 

@@ -1,5 +1,5 @@
-import type { Job } from "./forge-types.ts";
-import type { JobRecord } from "./store.ts";
+import type { Job, JobEvent } from "./forge-types.ts";
+import type { HistoryRecord, JobRecord } from "./store.ts";
 
 /** A stored row as people and programs on the server read it: values parsed, instants as dates. */
 export function jobOf(record: JobRecord): Job {
@@ -30,4 +30,10 @@ export function jobOf(record: JobRecord): Job {
     cancelledAt: date(record.cancelledAt),
     discardedAt: date(record.discardedAt),
   };
+}
+
+/** An entry of a job's history as people and programs on the server read it. */
+export function jobEventOf(record: HistoryRecord): JobEvent {
+  const { event, attempt, error, errorName, by, reason } = record;
+  return { event, at: new Date(record.at), attempt, error, errorName, worker: record.workerId, by, reason };
 }

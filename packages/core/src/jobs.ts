@@ -3,8 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ForgeError, shown } from "./errors.ts";
 import type { Job, JobListOptions, Jobs } from "./forge-types.ts";
 import { checkId } from "./id.ts";
-import { jobOf } from "./job-record.ts";
-import { refuseUnknownOptions } from "./options.ts";
+import { jobEventOf, jobOf } from "./job-record.ts";
+import { checkText, refuseUnknownOptions } from "./options.ts";
+import { checkMaxAttempts } from "./retry-options.ts";
 import type { Store } from "./store.ts";
 import { clipText } from "./values.ts";
 
@@ -14,9 +15,15 @@ const WAIT_POLL_MS = 1_000;
 
 /** The verbs over jobs that exist; `onCancelled` tells the worker of this process, so that it need not wait for a hint. */
 export function createJobs(store: Store, onCancelled: (id: string) => void): Jobs {
-  const get = async (id: string): Promise<Job | null> => {
-    const [record] = await store.jobs.get({ ids: [checkId(id, "A job's id")] });
-    return record === undefined ? null : jobOf(record);
+  const get = async (id: string, options: { history?: boolean } = {}): Promise<Job | null> => {
+    refuseUnknownOptions("jobs.get", options, ["history"]);
+    const jobId = checkId(id, "A job's id");
+    const [[record], history] = await Promise.all([
+      store.jobs.get({ ids: [jobId] }),
+      options.history === true ? store.history.read({ jobIds: [jobId] }) : null,
+    ]);
+    if (record === undefined) return null;
+    return { ...jobOf(record), ...(history !== null && { history: history.map(jobEventOf) }) };
   };
 
   const wait = async (id: string, options: { signal?: AbortSignal } = {}): Promise<Job> => {
@@ -61,16 +68,21 @@ export function createJobs(store: Store, onCancelled: (id: string) => void): Job
       return { jobs, cursor: records.length > query.limit ? (jobs.at(-1)?.id ?? null) : null };
     },
     cancel: async (id, options = {}) => {
-      refuseUnknownOptions("jobs.cancel", options, ["reason"]);
+      refuseUnknownOptions("jobs.cancel", options, ["reason", "by"]);
       const jobId = checkId(id, "A job's id");
       const reason = clipText(options.reason ?? "cancelled by user", LIMITS.errorBytes);
-      const [result] = await store.jobs.cancel({ ids: [jobId], reason });
+      const [result] = await store.jobs.cancel({ ids: [jobId], reason, ...actor(options.by) });
       if (result === "not_found") throw unknown(jobId);
       if (result !== "settled") onCancelled(jobId);
     },
-    retry: async (id) => {
+    retry: async (id, options = {}) => {
+      refuseUnknownOptions("jobs.retry", options, ["maxAttempts", "by"]);
       const jobId = checkId(id, "A job's id");
-      const [result] = await store.jobs.retry({ ids: [jobId] });
+      const [result] = await store.jobs.retry({
+        ids: [jobId],
+        ...(options.maxAttempts !== undefined && { maxAttempts: checkMaxAttempts("maxAttempts", options.maxAttempts) }),
+        ...actor(options.by),
+      });
       if (result === "not_found") throw unknown(jobId);
       if (result === "not_settled") {
         throw new ForgeError(
@@ -90,6 +102,11 @@ export function createJobs(store: Store, onCancelled: (id: string) => void): Job
     },
     states: async (ids) => store.jobs.states({ ids: ids.map((id) => checkId(id, "A job's id")) }),
   };
+}
+
+/** Who does something, as the stores take it. Throws `BAD_REQUEST`. */
+function actor(by: string | undefined): { by?: string } {
+  return by === undefined ? {} : { by: checkText("by", by) };
 }
 
 function listQuery(

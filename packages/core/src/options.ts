@@ -1,5 +1,7 @@
 import { ForgeError, shown } from "./errors.ts";
 
+const LONGEST_TEXT = 1_000;
+
 /**
  * Refuses option names that this version does not have, so that a misspelt or future option is never silently ignored.
  *
@@ -16,4 +18,21 @@ export function refuseUnknownOptions(what: string, options: object, known: reado
       });
     }
   }
+}
+
+/** Checks a key, a principal or another short text that is stored. Throws `BAD_REQUEST`. */
+export function checkText(what: string, text: string): string {
+  if (
+    typeof text !== "string" ||
+    text === "" ||
+    text.length > LONGEST_TEXT ||
+    text.includes("\0") ||
+    !text.isWellFormed()
+  ) {
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `${what} must be text of 1 to ${LONGEST_TEXT} characters without NUL; got ${shown(text)}.`,
+    );
+  }
+  return text;
 }

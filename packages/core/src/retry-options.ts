@@ -49,7 +49,7 @@ export function retryLayer(options: RetryOptions | false): RetryLayer {
   refuseUnknownOptions("retry", options, ["maxAttempts", "backoff", "baseDelay", "maxBackoff", "on"]);
   const { maxAttempts, backoff, baseDelay, maxBackoff, on } = options;
   return {
-    ...(maxAttempts !== undefined && { maxAttempts: checkAttempts(maxAttempts) }),
+    ...(maxAttempts !== undefined && { maxAttempts: checkMaxAttempts("retry.maxAttempts", maxAttempts) }),
     ...(backoff !== undefined && { backoff: checkBackoff(backoff) }),
     ...(baseDelay !== undefined && { baseDelayMs: durationMs(baseDelay, "retry.baseDelay") }),
     ...(maxBackoff !== undefined && { maxBackoffMs: durationMs(maxBackoff, "retry.maxBackoff") }),
@@ -76,11 +76,12 @@ export function storedRetryLayer(options: RetryOptions | false): RetryLayer {
   return layer;
 }
 
-function checkAttempts(maxAttempts: number): number {
+/** Checks a number of runs. Throws `BAD_REQUEST`. */
+export function checkMaxAttempts(what: string, maxAttempts: number): number {
   if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > LARGEST_ATTEMPTS) {
     throw new ForgeError(
       "BAD_REQUEST",
-      `retry.maxAttempts must be a whole number from 1 to ${LARGEST_ATTEMPTS}; got ${shown(maxAttempts)}.`,
+      `${what} must be a whole number from 1 to ${LARGEST_ATTEMPTS}; got ${shown(maxAttempts)}.`,
     );
   }
   return maxAttempts;

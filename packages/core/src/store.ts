@@ -1,8 +1,10 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
+import type { HistoryVerbs } from "./store/history-verbs.ts";
 import type { QueueVerbs } from "./store/queue-verbs.ts";
 import type { WorkerVerbs } from "./store/worker-verbs.ts";
 import type { SavedVerbs } from "./store/saved-verbs.ts";
 
+export type * from "./store/history-verbs.ts";
 export type * from "./store/queue-verbs.ts";
 export type * from "./store/saved-verbs.ts";
 export type * from "./store/worker-verbs.ts";
@@ -78,6 +80,8 @@ export interface ClaimedJob {
 /** Why a run ended badly: the full text for operators, and the sentence that may leave the server. */
 export interface RunError {
   readonly error: string;
+  /** The name of the error's class, by which people find what failed alike; absent where there was none. */
+  readonly errorName?: string;
   readonly publicError: string;
 }
 
@@ -206,7 +210,8 @@ export interface JobVerbs {
   nextDue(args: { queue: string; types: readonly string[] }): Promise<number | null>;
   /**
    * Writes what runs have to say, in one statement or transaction, each row fenced by (id, claimNo). Answers for every
-   * update in the order given. An ended job moves to the table of ended rows.
+   * update in the order given. An ended job moves to the table of ended rows; the error of a run that failed enters the
+   * history with it.
    */
   update(args: { updates: readonly RunUpdate[] }): Promise<RunUpdateResult[]>;
   /** Reads what the live path shows; unknown ids are left out. */
@@ -215,13 +220,17 @@ export interface JobVerbs {
   get(args: { ids: readonly string[] }): Promise<JobRecord[]>;
   /** Reads one page of whole rows, newest first. */
   list(query: ListQuery): Promise<JobRecord[]>;
-  /** Ends jobs that no handler runs; flags running ones. The reason becomes their error. Settled jobs are left alone. */
-  cancel(args: { ids: readonly string[]; reason: string }): Promise<CancelResult[]>;
+  /**
+   * Ends jobs that no handler runs; flags running ones. The reason becomes their error. Settled jobs are left alone. What was
+   * done, and by whom, enters the history in the same statement or transaction.
+   */
+  cancel(args: { ids: readonly string[]; reason: string; by?: string }): Promise<CancelResult[]>;
   /**
    * Brings failed, dead and cancelled jobs back to `pending`, due now, with a new budget, error, output and progress
    * cleared, and takes their keys again; one that was discarded or whose key another job holds by now is left alone.
+   * The budget is that of the dispatch, or `maxAttempts`. It enters the history in the same transaction.
    */
-  retry(args: { ids: readonly string[] }): Promise<RetryResult[]>;
+  retry(args: { ids: readonly string[]; maxAttempts?: number; by?: string }): Promise<RetryResult[]>;
 }
 
 /** Periodic work; each call does a bounded batch and answers how many rows it moved. */
@@ -291,6 +300,7 @@ export interface Store {
   readonly queues: QueueVerbs;
   readonly saved: SavedVerbs;
   readonly sweeps: SweepVerbs;
+  readonly history: HistoryVerbs;
   readonly changes: Changes;
   /** Names the database for people, without its password. */
   readonly address: string;

@@ -59,14 +59,14 @@ export class JobRequests {
   /** Cancels a job and answers its state after that. Throws `NOT_FOUND`. */
   async cancel({ principal }: Caller, id: string): Promise<JobSnapshot> {
     await this.#need("cancel", principal, id);
-    await this.#options.forge.jobs.cancel(id);
+    await this.#options.forge.jobs.cancel(id, actorOf(principal));
     return this.#after(id);
   }
 
   /** Brings a job back and answers its state after that. Throws `NOT_FOUND`, `CONFLICT`, `KEY_HELD`. */
   async retry({ principal }: Caller, id: string): Promise<JobSnapshot> {
     await this.#need("retry", principal, id);
-    await this.#options.forge.jobs.retry(id);
+    await this.#options.forge.jobs.retry(id, actorOf(principal));
     return this.#after(id);
   }
 
@@ -95,6 +95,11 @@ export class JobRequests {
     const record: JobStateRecord | undefined = view?.record;
     return record !== undefined && (await this.#options.access.may(action, principal, record)) ? view : null;
   }
+}
+
+/** Who does something, for the job's history. */
+function actorOf(principal: Principal | null): { by?: string } {
+  return principal === null ? {} : { by: principal.id };
 }
 
 /** The same for an unknown id and a foreign one, so that ids cannot be tried out. */

@@ -53,6 +53,10 @@ test("authorize decides in place of the owner rule, with all it may need", async
     { principal: { id: "support" }, action: "cancel", job: { id: jobId, type: "puppet", owner: "ana" } },
     { principal: { id: "support" }, action: "retry", job: { id: jobId, type: "puppet", owner: "ana" } },
   ]);
+  expect((await world.forge.jobs.get(jobId, { history: true }))!.history).toMatchObject([
+    { event: "cancel", by: "support" },
+    { event: "retry", by: "support" },
+  ]);
 });
 
 test("jobs that are not public are nobody's business, whatever authorize says", async () => {

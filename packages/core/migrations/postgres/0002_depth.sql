@@ -42,6 +42,23 @@ DROP INDEX forge_ended_failed;
 
 -- == History: Errors of earlier attempts, log lines, saved values.
 
+-- What happened to a job beside its ordinary way. The revision that came of it tells entries apart, and keeps them in order.
+CREATE TABLE forge_history (
+  job_id uuid NOT NULL,
+  revision integer NOT NULL,
+  at timestamptz NOT NULL,
+  -- error, death (of a worker that ran it), and what people did: cancel, retry.
+  event text NOT NULL,
+  attempt integer NOT NULL,
+  error_name text,
+  error text,
+  worker_id text,
+  -- Who did it.
+  actor text,
+  reason text,
+  PRIMARY KEY (job_id, revision)
+);
+
 -- (end of history)
 
 -- == Limits: Concurrency across processes and per key; rate limits.

@@ -42,6 +42,24 @@ CREATE INDEX forge_ended_undecided ON forge_ended (failed_at) WHERE status = 'fa
 
 -- == History: Errors of earlier attempts, log lines, saved values.
 
+-- What happened to a job beside its ordinary way. The revision that came of it tells entries apart, and keeps them in order.
+-- A table with rowid, since errors are long.
+CREATE TABLE forge_history (
+  job_id TEXT NOT NULL,
+  revision INTEGER NOT NULL,
+  at INTEGER NOT NULL,
+  -- error, death (of a worker that ran it), and what people did: cancel, retry.
+  event TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  worker_id TEXT,
+  -- Who did it.
+  actor TEXT,
+  reason TEXT,
+  error_name TEXT,
+  error TEXT,
+  PRIMARY KEY (job_id, revision)
+) STRICT;
+
 -- (end of history)
 
 -- == Limits: Concurrency across processes and per key; rate limits.

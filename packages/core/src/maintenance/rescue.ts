@@ -7,6 +7,7 @@ import { isGone } from "../worker/process-identity.ts";
 const MAX_DEATHS = 3;
 
 const DEATH = {
+  errorName: "POISON",
   error: `POISON: ${MAX_DEATHS} workers died while they ran this job.`,
   publicError: "The job was stopped: it seems to end the process that runs it.",
 };

@@ -4,6 +4,7 @@ import { binaryArrays } from "./arrays.ts";
 import { byId } from "./by-id.ts";
 import type { Database, Tables } from "./database.ts";
 import { insertEnded } from "./ended-rows.ts";
+import { remembering } from "./history.ts";
 import type { HintSink } from "./hints.ts";
 import type { Statement } from "./session.ts";
 import { movedOf, WRITTEN, type WrittenRow } from "./written-row.ts";
@@ -16,11 +17,11 @@ const MS = "interval '1 millisecond'";
 export function createCancel(database: Database, hints: HintSink): JobVerbs["cancel"] {
   const { write, find } = cancelStatements(database.tables);
 
-  return async ({ ids, reason }) => {
+  return async ({ ids, reason, by = null }) => {
     const answers = new Map<string, CancelResult>();
     let open = [...new Set(ids)].toSorted();
     while (open.length > 0) {
-      const written = await database.run<WrittenRow>(write, [binaryArrays.uuid(open), reason, database.offsetMs]);
+      const written = await database.run<WrittenRow>(write, [binaryArrays.uuid(open), reason, database.offsetMs, by]);
       for (const [id, , status] of written) answers.set(id, status === "cancelled" ? "cancelled" : "requested");
       hints.moved(written.map(movedOf));
       const rest = open.filter((id) => !answers.has(id));
@@ -63,8 +64,22 @@ function cancelStatements(tables: Tables): { write: Statement; find: Statement }
             error: "$2::text",
             publicError: "$2::text",
           })}
-        )
-        SELECT ${WRITTEN} FROM asked UNION ALL SELECT ${WRITTEN} FROM cancelled`,
+        ), written AS (
+          SELECT ${WRITTEN} FROM asked UNION ALL SELECT ${WRITTEN} FROM cancelled
+        ), ${remembering(tables, {
+          // The statement sees the live rows as they were before it wrote them.
+          from: `written, LATERAL (
+              SELECT attempts, worker_id FROM ${live} WHERE id = written.id LIMIT 1
+            ) AS before, ${clock}`,
+          event: "cancel",
+          id: "written.id",
+          revision: "written.revision",
+          attempt: "before.attempts",
+          workerId: "before.worker_id",
+          by: "$4::text",
+          reason: "$2::text",
+        })}
+        SELECT ${WRITTEN} FROM written`,
     },
     find: {
       text: byId(tables, { live: "id, status, true AS is_live", ended: "id, status, false" }),

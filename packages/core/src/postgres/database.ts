@@ -10,6 +10,7 @@ export interface Tables {
   readonly live: string;
   readonly ended: string;
   readonly keys: string;
+  readonly history: string;
   readonly workers: string;
   readonly queues: string;
   readonly saved: string;
@@ -46,6 +47,7 @@ export class Database {
       live: table("live"),
       ended: table("ended"),
       keys: table("keys"),
+      history: table("history"),
       workers: table("workers"),
       queues: table("queues"),
       saved: table("saved"),

@@ -1,6 +1,7 @@
 import type { WorkerVerbs } from "../store.ts";
 import type { Database, Tables } from "./database.ts";
 import { insertEnded } from "./ended-rows.ts";
+import { remembering } from "./history.ts";
 import type { HintSink } from "./hints.ts";
 import type { Statement } from "./session.ts";
 import { movedOf, queuesOf, WRITTEN, type WrittenRow } from "./written-row.ts";
@@ -16,7 +17,7 @@ export function createRescue(database: Database, hints: HintSink): WorkerVerbs["
       const retired = await session.run(retire, [workerId, because === "gone", database.offsetMs]);
       if (retired.length === 0) return null;
       const rows: WrittenRow[] = [];
-      const values = [workerId, maxDeaths, death.error, death.publicError, database.offsetMs];
+      const values = [workerId, maxDeaths, death.error, death.publicError, database.offsetMs, death.errorName ?? null];
       do {
         rows.push(...(await session.run<WrittenRow>(giveBack, values)));
         // A row that the worker's last settle or somebody's cancellation changed while this waited for it looks different
@@ -48,7 +49,7 @@ function rescueStatements(tables: Tables): { retire: Statement; giveBack: Statem
     giveBack: {
       text: `WITH clock AS (SELECT statement_timestamp() + $5::float8 * ${MS} AS now),
         held AS MATERIALIZED (
-          SELECT ctid AS place, CASE
+          SELECT ctid AS place, id, revision, attempts, status AS was, CASE
               WHEN status = 'cancel_requested' THEN 'cancelled'
               WHEN status = 'running' AND deaths + 1 >= $2::int4 THEN 'dead_letter'
               ELSE 'pending'
@@ -71,7 +72,17 @@ function rescueStatements(tables: Tables): { retire: Statement; giveBack: Statem
             error: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE $3::text END",
             publicError: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE $4::text END",
           })}
-        )
+        ), ${remembering(tables, {
+          from: "held, clock",
+          event: "death",
+          id: "held.id",
+          revision: "held.revision + 1",
+          attempt: "held.attempts",
+          errorName: "CASE WHEN held.status = 'dead_letter' THEN $6::text END",
+          error: "CASE WHEN held.status = 'dead_letter' THEN $3::text END",
+          workerId: "$1",
+          where: "held.was = 'running'",
+        })}
         SELECT ${WRITTEN}, queue FROM back
         UNION ALL SELECT ${WRITTEN}, NULL FROM ended`,
     },

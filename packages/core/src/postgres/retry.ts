@@ -3,11 +3,14 @@ import type { JobVerbs, RetryResult } from "../store.ts";
 import { binaryArrays } from "./arrays.ts";
 import { byId } from "./by-id.ts";
 import type { Database, Tables } from "./database.ts";
+import { remembering } from "./history.ts";
 import type { HintSink } from "./hints.ts";
 import type { StoredKey } from "./job-rows.ts";
 import { KeyRing, type Want, wantOf } from "./keys.ts";
 import type { Session, Statement } from "./session.ts";
 import { movedOf, queuesOf, WRITTEN, type WrittenRow } from "./written-row.ts";
+
+type RetryOptions = Omit<Parameters<JobVerbs["retry"]>[0], "ids">;
 
 interface Retried {
   readonly answers: ReadonlyMap<string, RetryResult>;
@@ -23,7 +26,11 @@ export function createRetry(database: Database, hints: HintSink): JobVerbs["retr
   const { lock, find, move } = retryStatements(database.tables);
   const keyRing = new KeyRing(database);
 
-  async function retryIn(session: Session, ids: readonly string[]): Promise<Retried> {
+  async function retryIn(
+    session: Session,
+    ids: readonly string[],
+    { maxAttempts, by }: RetryOptions,
+  ): Promise<Retried> {
     const answers = new Map<string, RetryResult>();
     const locked = await session.run<LockedRow>(lock, [binaryArrays.uuid(ids)]);
     for (const [id, , , isDiscarded] of locked) if (isDiscarded) answers.set(id, "discarded");
@@ -34,7 +41,7 @@ export function createRetry(database: Database, hints: HintSink): JobVerbs["retr
     ready.forEach(([id], n) => answers.set(id, taken[n] === true ? "retried" : "key_held"));
 
     const free = ready.flatMap(([id], n) => (taken[n] === true ? [id] : []));
-    const values = [binaryArrays.uuid(free), database.offsetMs];
+    const values = [binaryArrays.uuid(free), database.offsetMs, maxAttempts ?? null, by ?? null];
     const moved = free.length === 0 ? [] : await session.run<WrittenRow>(move, values);
     const rest = ids.filter((id) => !answers.has(id));
     const found = rest.length === 0 ? [] : await session.run<[id: string]>(find, [binaryArrays.uuid(rest)]);
@@ -42,10 +49,10 @@ export function createRetry(database: Database, hints: HintSink): JobVerbs["retr
     return { answers, moved };
   }
 
-  return async ({ ids }) => {
+  return async ({ ids, ...options }) => {
     if (ids.length === 0) return [];
     const sorted = [...new Set(ids)].toSorted();
-    const { answers, moved } = await database.transaction((session) => retryIn(session, sorted));
+    const { answers, moved } = await database.transaction((session) => retryIn(session, sorted, options));
     hints.available(queuesOf(moved));
     hints.moved(moved.map(movedOf));
     return ids.map((id) => answers.get(id) ?? "not_found");
@@ -68,16 +75,23 @@ function retryStatements(tables: Tables): { lock: Statement; find: Statement; mo
               SELECT e.ctid FROM ${ended} AS e WHERE e.id = said.id LIMIT 1
             ) AS row
           )) RETURNING *
-        )
-        INSERT INTO ${live} (
+        ), written AS (INSERT INTO ${live} (
           id, scheduled_at, created_at, lane, claim_no, revision, attempts, max_attempts, budget, priority,
           status, job_type, queue, input, ready_at, claimed_at, started_at, owner, overrides, keys
         )
         SELECT
-          e.id, now, e.created_at, e.lane, e.claim_no, e.revision + 1, e.attempts, e.attempts + e.budget, e.budget, e.priority,
+          e.id, now, e.created_at, e.lane, e.claim_no, e.revision + 1, e.attempts, e.attempts + coalesce($3::int4, e.budget), e.budget, e.priority,
           'pending', e.job_type, e.queue, e.input, now, e.claimed_at, e.started_at, e.owner, e.overrides, e.keys
         FROM gone AS e, (SELECT statement_timestamp() + $2::float8 * ${MS} AS now) AS clock
-        RETURNING ${WRITTEN}, queue`,
+        RETURNING ${WRITTEN}, queue, attempts), ${remembering(tables, {
+          from: `written, (SELECT statement_timestamp() + $2::float8 * ${MS} AS now) AS clock`,
+          event: "retry",
+          id: "written.id",
+          revision: "written.revision",
+          attempt: "written.attempts",
+          by: "$4::text",
+        })}
+        SELECT ${WRITTEN}, queue FROM written`,
     },
   };
 }

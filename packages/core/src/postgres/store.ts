@@ -3,6 +3,7 @@ import { createCancel } from "./cancel.ts";
 import { ChangeFeed } from "./changes.ts";
 import { createClaim } from "./claim.ts";
 import { Database } from "./database.ts";
+import { createHistory } from "./history.ts";
 import { readIdentity } from "./identity.ts";
 import { createInsert, createInsertClaimed } from "./insert.ts";
 import { checkSchema, migrate } from "./migrate.ts";
@@ -42,6 +43,7 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
     queues: createQueues(database, changes),
     saved: createSaved(database),
     sweeps: createSweeps(database, changes),
+    history: createHistory(database),
     changes,
     migrate: () => migrate(database),
     checkSchema: () => checkSchema(database),

@@ -1,5 +1,5 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
-import type { JobVerbs, Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
+import type { JobVerbs, Outcome, RunError, RunUpdate, RunUpdateResult } from "../store.ts";
 import { binaryArrays } from "./arrays.ts";
 import type { Database } from "./database.ts";
 import type { HintSink } from "./hints.ts";
@@ -16,13 +16,14 @@ export function createUpdate(database: Database, hints: HintSink): JobVerbs["upd
   async function end(updates: readonly RunUpdate[]): Promise<WrittenRow[]> {
     if (updates.length === 0) return [];
     const outcomes = updates.map(({ outcome }) => outcome);
-    const discards = outcomes.some((outcome) => outcome?.kind === "discarded");
-    const rows = await database.run<WrittenRow>(discards ? statements.endOrDiscard : statements.end, [
+    const fails = outcomes.some(isFailure);
+    const rows = await database.run<WrittenRow>(fails ? statements.endFailing : statements.end, [
       ...whatWasSaid(updates, database.offsetMs),
       // The statement turns the others into cancellations, and gets them only of rows that were asked to stop.
       binaryArrays.text(outcomes.map((outcome) => outcome?.kind ?? null)),
       binaryArrays.json(outcomes.map((outcome) => (outcome?.kind === "completed" ? outcome.output : null))),
       ...errors(outcomes),
+      ...(fails ? [errorNames(outcomes)] : []),
     ]);
     hints.moved(rows.map(movedOf));
     return rows;
@@ -31,13 +32,15 @@ export function createUpdate(database: Database, hints: HintSink): JobVerbs["upd
   async function live(updates: readonly RunUpdate[]): Promise<WrittenRow[]> {
     if (updates.length === 0) return [];
     const outcomes = updates.map(({ outcome }) => outcome);
-    const rows = await database.run<WrittenRow>(statements.live, [
+    const fails = outcomes.some(isFailure);
+    const rows = await database.run<WrittenRow>(fails ? statements.liveFailing : statements.live, [
       ...whatWasSaid(updates, database.offsetMs),
       binaryArrays.text(outcomes.map((outcome) => outcome && (outcome.kind === "retry" ? "retry" : "pending"))),
       binaryArrays.float8(
         outcomes.map((outcome) => (outcome !== null && "delayMs" in outcome ? outcome.delayMs : null)),
       ),
       ...errors(outcomes),
+      ...(fails ? [errorNames(outcomes)] : []),
     ]);
     hints.available(queuesOf(rows));
     hints.moved(rows.map(movedOf));
@@ -90,6 +93,14 @@ function errors(outcomes: readonly (Outcome | null)[]): unknown[] {
       outcomes.map((outcome) => (outcome !== null && "publicError" in outcome ? outcome.publicError : null)),
     ),
   ];
+}
+
+function errorNames(outcomes: readonly (Outcome | null)[]): unknown {
+  return binaryArrays.text(outcomes.map((outcome) => (isFailure(outcome) ? (outcome.errorName ?? null) : null)));
+}
+
+function isFailure(outcome: Outcome | null): outcome is Extract<Outcome, RunError> {
+  return outcome !== null && "error" in outcome;
 }
 
 function isEnding({ outcome }: RunUpdate): boolean {

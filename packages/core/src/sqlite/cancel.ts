@@ -1,5 +1,6 @@
 import type { CancelResult } from "../store.ts";
 import { endCancelled } from "./ended-rows.ts";
+import { rememberAct } from "./history.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 interface LiveRow {
@@ -16,7 +17,10 @@ const FLAG = `
   WHERE rowid = ?`;
 
 /** Ends jobs that no handler runs, and flags the running ones. */
-export function cancel(tx: WriteTx, ids: readonly string[], reason: string): CancelResult[] {
+export function cancel(
+  tx: WriteTx,
+  { ids, reason, by }: { readonly ids: readonly string[]; readonly reason: string; readonly by?: string },
+): CancelResult[] {
   return ids.map((id) => {
     const row = tx.sql.get<LiveRow>(FIND, id);
     if (row === undefined) {
@@ -24,6 +28,7 @@ export function cancel(tx: WriteTx, ids: readonly string[], reason: string): Can
     }
     if (row.status === "cancel_requested") return "requested";
     tx.moved.push({ id, revision: row.revision + 1 });
+    rememberAct(tx, { id, rowid: row.rowid }, "cancel", { by, reason });
     if (row.status === "running") {
       tx.sql.run(FLAG, tx.now, reason, row.rowid);
       return "requested";

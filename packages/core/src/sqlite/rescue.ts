@@ -1,5 +1,6 @@
 import type { RunError } from "../store.ts";
 import { endCancelled, endFailed } from "./ended-rows.ts";
+import { rememberFailure } from "./history.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 export interface RescueArgs {
@@ -37,8 +38,10 @@ export function rescue(tx: WriteTx, { workerId, because, maxDeaths, death }: Res
   const rows = tx.sql.all<LostRow>(LOST, worker.no);
   for (const { rowid, id, status, queue, deaths, revision } of rows) {
     const died = deaths + (status === "running" ? 1 : 0);
+    const isLast = status === "running" && died >= maxDeaths;
+    if (status === "running") rememberFailure(tx, { id, rowid }, "death", isLast ? death : {});
     if (status === "cancel_requested") endCancelled(tx, rowid, { uncounted: true });
-    else if (status === "running" && died >= maxDeaths) endFailed(tx, rowid, "dead_letter", death, true);
+    else if (isLast) endFailed(tx, rowid, "dead_letter", death, true);
     else {
       tx.sql.run(GIVE_BACK, tx.now, tx.now, died, rowid);
       tx.available.add(queue);

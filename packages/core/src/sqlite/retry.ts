@@ -1,4 +1,5 @@
 import type { RetryResult } from "../store.ts";
+import { rememberActOnEnded } from "./history.ts";
 import { takeKeysAgain } from "./keys.ts";
 import type { WriteTx } from "./write-queue.ts";
 
@@ -16,12 +17,15 @@ const FIND = "SELECT rowid, status, revision, queue, keys, discarded_at AS disca
 const REVIVE = `
   INSERT INTO forge_live (id, lane, priority, ready_at, claim_no, revision, attempts, max_attempts, budget, scheduled_at,
     created_at, claimed_at, started_at, job_type, queue, owner, overrides, keys, input)
-  SELECT id, lane, priority, ?, claim_no, revision + 1, attempts, attempts + budget, budget, ?,
+  SELECT id, lane, priority, ?, claim_no, revision + 1, attempts, attempts + coalesce(?, budget), budget, ?,
     created_at, claimed_at, started_at, job_type, queue, owner, overrides, keys, input
   FROM forge_ended WHERE rowid = ?`;
 
 /** Brings ended jobs back to `pending`, each with a new budget and its keys, or leaves them alone. */
-export function retry(tx: WriteTx, ids: readonly string[]): RetryResult[] {
+export function retry(
+  tx: WriteTx,
+  { ids, maxAttempts, by }: { readonly ids: readonly string[]; readonly maxAttempts?: number; readonly by?: string },
+): RetryResult[] {
   return ids.map((id) => {
     const row = tx.sql.get<EndedRow>(FIND, id);
     if (row === undefined) {
@@ -30,7 +34,8 @@ export function retry(tx: WriteTx, ids: readonly string[]): RetryResult[] {
     if (row.status === "completed") return "not_settled";
     if (row.discardedAt !== null) return "discarded";
     if (!takeKeysAgain(tx.sql, id, row.keys, tx.now)) return "key_held";
-    tx.sql.run(REVIVE, tx.now, tx.now, row.rowid);
+    rememberActOnEnded(tx, { id, rowid: row.rowid }, "retry", { by });
+    tx.sql.run(REVIVE, tx.now, maxAttempts ?? null, tx.now, row.rowid);
     tx.sql.run("DELETE FROM forge_ended WHERE rowid = ?", row.rowid);
     tx.moved.push({ id, revision: row.revision + 1 });
     tx.available.add(row.queue);

@@ -7,6 +7,7 @@ import { cancel } from "./cancel.ts";
 import { SqliteChanges } from "./changes.ts";
 import { claim, nextDue } from "./claim.ts";
 import { Connection } from "./connection.ts";
+import { readHistory } from "./history.ts";
 import { insert, insertClaimed } from "./insert.ts";
 import { listJobs, type Read } from "./list.ts";
 import { checkSchema, migrate, readIdentity } from "./migrate.ts";
@@ -87,8 +88,8 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       states: ({ ids }) => read((sql) => readStates(sql, ids)),
       get: ({ ids }) => read((sql) => readJobs(sql, ids)),
       list: (query) => listJobs(read, query),
-      cancel: ({ ids, reason }) => write((tx) => cancel(tx, ids, reason)),
-      retry: ({ ids }) => write((tx) => retry(tx, ids)),
+      cancel: (args) => write((tx) => cancel(tx, args)),
+      retry: (args) => write((tx) => retry(tx, args)),
     },
     workers: {
       register: (args) => write((tx) => register(tx, args)),
@@ -119,6 +120,9 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     sweeps: {
       deadLetter: ({ afterMs, limit }) => write((tx) => deadLetter(tx, afterMs, limit)),
       expiredKeys: ({ limit }) => write((tx) => expiredKeys(tx, limit)),
+    },
+    history: {
+      read: ({ jobIds }) => read((sql) => readHistory(sql, jobIds)),
     },
     migrate: () => {
       connection.mayCreate = true;

@@ -1,6 +1,7 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
 import { complete, endCancelled, endDiscarded, endFailed } from "./ended-rows.ts";
+import { rememberFailure } from "./history.ts";
 import type { Statements } from "./statements.ts";
 import type { WriteTx } from "./write-queue.ts";
 
@@ -60,7 +61,7 @@ export function update(tx: WriteTx, updates: readonly RunUpdate[]): RunUpdateRes
     const [, rowid, status, , revision] = row;
     const spoke = say(tx, rowid, status, said);
     if (outcome?.kind === "completed") outputs[rowid] = outcome.output;
-    else if (outcome !== null) settle(tx, rowid, status, outcome);
+    else if (outcome !== null) settle(tx, { id, rowid, status }, outcome);
     if (spoke || outcome !== null) tx.moved.push({ id, revision: revision + 1 });
     return { id, result: "applied", cancelRequested: outcome === null && status === "cancel_requested" };
   });
@@ -92,14 +93,14 @@ function say(
 
 function settle(
   tx: WriteTx,
-  rowid: number,
-  status: StoredJobStatus,
+  { id, rowid, status }: { readonly id: string; readonly rowid: number; readonly status: StoredJobStatus },
   outcome: Exclude<Outcome, { kind: "completed" }>,
 ): void {
   if (status === "cancel_requested") {
     endCancelled(tx, rowid);
     return;
   }
+  if ("error" in outcome) rememberFailure(tx, { id, rowid }, "error", outcome);
   switch (outcome.kind) {
     case "retry": {
       const dueAt = tx.now + outcome.delayMs;

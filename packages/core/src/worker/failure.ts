@@ -1,12 +1,23 @@
 import { LIMITS } from "@forge-jobs/protocol";
 import { inspect } from "node:util";
 import type { JobDefinition } from "../define.ts";
-import { PublicError } from "../outcomes.ts";
+import { JobAborted, PublicError } from "../outcomes.ts";
 import type { RunError } from "../store.ts";
 import { clipText } from "../values.ts";
 
 const FULL_TEXT_BYTES = 16 * 1024;
+const NAME_BYTES = 200;
 const SHORT_ID = 8;
+
+/** A failure that no further run can mend; its message begins with the code that operators search for. */
+export class Hopeless extends Error {
+  readonly code: string;
+
+  constructor(code: "INPUT_INVALID" | "OUTPUT_INVALID", sentence: string, options?: ErrorOptions) {
+    super(`${code}: ${sentence}`, options);
+    this.code = code;
+  }
+}
 
 /** The thrown value, or a plain error in place of one that cannot even be looked at, such as a revoked proxy. */
 export function tame(thrown: unknown): unknown {
@@ -22,8 +33,22 @@ export function tame(thrown: unknown): unknown {
 export function runError(job: JobDefinition, jobId: string, thrown: unknown): RunError {
   return {
     error: clipText(fullText(thrown), FULL_TEXT_BYTES),
+    errorName: errorName(thrown),
     publicError: clipText(publicSentence(job, jobId, thrown), LIMITS.errorBytes),
   };
+}
+
+/** By what name people ask for errors of one sort: what the error calls itself, or else its class. Never throws. */
+function errorName(thrown: unknown): string {
+  try {
+    if (thrown instanceof JobAborted || thrown instanceof Hopeless) return thrown.code;
+    if (!(thrown instanceof Error)) return typeof thrown;
+    // Many a class is derived from Error without a name of its own.
+    const name: unknown = thrown.name === "Error" ? thrown.constructor.name : thrown.name;
+    return typeof name === "string" && name !== "" ? clipText(name, NAME_BYTES) : "Error";
+  } catch {
+    return "Error";
+  }
 }
 
 /** What watchers see of an error that says nothing public; the id's end lets an operator find the job. */

@@ -9,11 +9,11 @@ import { type AbortCode, JobAborted, Snooze } from "../outcomes.ts";
 import type { QueueBackoff } from "../retry-policy.ts";
 import type { ClaimedJob, Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
 import { clipText } from "../values.ts";
-import { tame } from "./failure.ts";
+import { Hopeless, tame } from "./failure.ts";
 import type { UpdateSource } from "./flusher.ts";
 import { checkedOutput, parsedInput } from "./handler-values.ts";
 import { jobContext, type JobContextParts } from "./job-context.ts";
-import { type Ending, endedBadly, Hopeless, hopeless, outputJson } from "./verdict.ts";
+import { type Ending, endedBadly, hopeless, outputJson } from "./verdict.ts";
 import { type SavedBatches, SavedState } from "./saved.ts";
 import { unwatched } from "./unwatched.ts";
 
@@ -143,7 +143,7 @@ export class Run implements UpdateSource {
       return {
         ...update,
         message: undefined,
-        outcome: hopeless(this.#ending(), new Hopeless("OUTPUT_INVALID: the database refuses the output.")),
+        outcome: hopeless(this.#ending(), new Hopeless("OUTPUT_INVALID", "the database refuses the output.")),
       };
     }
     if (!("error" in update.outcome) || update.outcome.error === "") return null;

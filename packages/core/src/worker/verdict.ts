@@ -8,7 +8,7 @@ import { Dead, type JobAborted, Snooze } from "../outcomes.ts";
 import { type QueueBackoff, retryDelayMs, retryPolicy } from "../retry-policy.ts";
 import type { ClaimedJob, Outcome } from "../store.ts";
 import { serialiseOutput } from "../values.ts";
-import { runError } from "./failure.ts";
+import { Hopeless, runError } from "./failure.ts";
 import { inTime } from "./in-time.ts";
 
 /** What is known of a run when its handler has ended, or is given up on. */
@@ -25,9 +25,6 @@ export interface Ending {
   readonly random: () => number;
 }
 
-/** A failure that no further run can mend; its message names the code that operators search for. */
-export class Hopeless extends Error {}
-
 const DISCARD_MS = 5_000;
 
 /** The output as it is stored. Throws `Hopeless` where JSON or the size limit refuses it. */
@@ -38,7 +35,7 @@ export function outputJson({ job, log }: Pick<Ending, "job" | "log">, output: un
     return json;
   } catch (cause) {
     const why = cause instanceof ForgeError ? cause.message : "it cannot be serialised.";
-    throw new Hopeless(`OUTPUT_INVALID: ${why}`, { cause });
+    throw new Hopeless("OUTPUT_INVALID", why, { cause });
   }
 }
 

@@ -35,6 +35,7 @@ async function everyVerb(store: Store): Promise<void> {
   await store.jobs.insertClaimed({ job: newJob(), workerId: "w" });
   await store.jobs.states({ ids: [failed] });
   await store.jobs.get({ ids: [failed] });
+  await store.history.read({ jobIds: [failed] });
   for (const status of [undefined, "failed", "pending"] as const) {
     await store.jobs.list({ limit: 5, ...(status === undefined ? {} : { status }) });
   }
@@ -51,7 +52,7 @@ async function statements(store: Store): Promise<string[]> {
   try {
     await everyVerb(store);
     return [...new Set(prepare.mock.calls.map(([text]) => text))].filter((text) =>
-      /forge_(live|ended|keys)/.test(text),
+      /forge_(live|ended|keys|history)/.test(text),
     );
   } finally {
     prepare.mockRestore();
