@@ -1,5 +1,7 @@
+import type { BoundFetch } from "./bound-fetch.ts";
 import type { JobDefinition } from "./define.ts";
 import type { DispatchOptions } from "./dispatch.ts";
+import type { Jobs } from "./forge-types.ts";
 import type { Logger } from "./logger.ts";
 
 /**
@@ -45,6 +47,13 @@ export interface JobContext extends ForgeContext {
    * cannot take, and, having changed nothing, with the `JobAborted` when the job is no longer this run's.
    */
   readonly save: (key: string, value: unknown) => Promise<void>;
+  /**
+   * `fetch`, aborted with `signal` and after 30 s, or after its option `timeout` (`false`: never); a signal of your own is
+   * heeded as well.
+   */
+  readonly fetch: BoundFetch;
+  /** What can be done with jobs that exist; see `Forge.jobs`. */
+  readonly jobs: Jobs;
   /** Dispatches another job; see `Forge.dispatch`. */
   readonly dispatch: <Input>(
     job: JobDefinition<Input>,

@@ -71,8 +71,11 @@ export function createForge(options: ForgeOptions): Forge {
     return (receipt as DispatchReceipt).id;
   };
 
+  const jobs = createJobs(store, (id) => worker?.cancelled(id));
   const worker =
-    work === null ? null : new Worker({ store, definitions, ...work, context, log, random: Math.random, dispatch });
+    work === null
+      ? null
+      : new Worker({ store, definitions, ...work, context, log, random: Math.random, dispatch, jobs });
   const life = new Life(store, worker, log);
 
   return {
@@ -93,7 +96,7 @@ export function createForge(options: ForgeOptions): Forge {
       return receipt as DispatchReceipt;
     },
     definition: (name) => definitions.get(name),
-    jobs: createJobs(store, (id) => worker?.cancelled(id)),
+    jobs,
     changes: store.changes,
     identity: () => store.identity(),
     ping: () => store.ping(),

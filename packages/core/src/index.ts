@@ -21,6 +21,7 @@ export type {
   WorkerOptions,
 } from "./forge-types.ts";
 export type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
+export type { BoundFetch, BoundFetchInit } from "./bound-fetch.ts";
 export type { Logger } from "./logger.ts";
 
 // Errors

@@ -1,3 +1,4 @@
+import { type BoundFetch, boundFetch } from "../bound-fetch.ts";
 import type { ForgeContext, JobContext } from "../context.ts";
 import { childLogger, type Logger } from "../logger.ts";
 import type { ClaimedJob } from "../store.ts";
@@ -5,7 +6,10 @@ import type { SavedState } from "./saved.ts";
 import { unwatched } from "./unwatched.ts";
 
 /** What a handler's `ctx` is made of. */
-export interface JobContextParts extends Pick<JobContext, "dispatch" | "progress" | "heartbeat" | "isCancelRequested"> {
+export interface JobContextParts extends Pick<
+  JobContext,
+  "jobs" | "dispatch" | "progress" | "heartbeat" | "isCancelRequested"
+> {
   readonly job: ClaimedJob;
   readonly log: Logger;
   /** What `createForge({ context })` gave. */
@@ -26,6 +30,8 @@ export const JOB_CONTEXT_NAMES: readonly (keyof JobContext)[] = [
   "progress",
   "heartbeat",
   "isCancelRequested",
+  "fetch",
+  "jobs",
   "dispatch",
   "saved",
   "save",
@@ -35,6 +41,7 @@ export const JOB_CONTEXT_NAMES: readonly (keyof JobContext)[] = [
 export function jobContext({ job, log: parent, shared, signal, saved, ...verbs }: JobContextParts): JobContext {
   const logLine = (): Logger => childLogger(parent, { jobId: job.id, jobType: job.type, attempt: job.attempt });
   let log: Logger | null = null;
+  let fetch: BoundFetch | null = null;
   const own: Omit<JobContext, keyof ForgeContext> = {
     jobId: job.id,
     attempt: job.attempt,
@@ -51,6 +58,10 @@ export function jobContext({ job, log: parent, shared, signal, saved, ...verbs }
     progress: verbs.progress,
     heartbeat: verbs.heartbeat,
     isCancelRequested: verbs.isCancelRequested,
+    get fetch(): BoundFetch {
+      return (fetch ??= boundFetch(signal));
+    },
+    jobs: verbs.jobs,
     dispatch: verbs.dispatch,
     get saved(): Readonly<Record<string, unknown>> {
       return saved().values;

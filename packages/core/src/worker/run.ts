@@ -2,7 +2,7 @@ import { LIMITS } from "@forge-jobs/protocol";
 import type { ForgeContext } from "../context.ts";
 import type { JobDefinition } from "../define.ts";
 import type { JobOverrides } from "../dispatch.ts";
-import type { Forge } from "../forge-types.ts";
+import type { Forge, Jobs } from "../forge-types.ts";
 import type { Logger } from "../logger.ts";
 import { longTimer } from "../long-timer.ts";
 import { type AbortCode, JobAborted, Snooze } from "../outcomes.ts";
@@ -23,6 +23,7 @@ export interface RunHost {
   readonly random: () => number;
   readonly context: ForgeContext;
   readonly dispatch: Forge["dispatch"];
+  readonly jobs: Jobs;
   /** What this queue says about the waits of its jobs. */
   readonly queueBackoff: (queue: string) => QueueBackoff | null;
   readonly saved: SavedBatches;
@@ -189,6 +190,7 @@ export class Run implements UpdateSource {
       log: this.#host.log,
       shared: this.#host.context,
       dispatch: this.#host.dispatch,
+      jobs: this.#host.jobs,
       signal: () => this.#signal(),
       progress: (percent, message) => this.#progress(percent, message),
       heartbeat: () => this.#heartbeat(),

@@ -1,6 +1,6 @@
 import type { ForgeContext } from "../context.ts";
 import type { JobDefinition } from "../define.ts";
-import type { Forge } from "../forge-types.ts";
+import type { Forge, Jobs } from "../forge-types.ts";
 import type { Logger } from "../logger.ts";
 import { longTimer } from "../long-timer.ts";
 import type { AbortCode } from "../outcomes.ts";
@@ -24,6 +24,7 @@ export interface WorkerDeps {
   readonly log: Logger;
   readonly random: () => number;
   readonly dispatch: Forge["dispatch"];
+  readonly jobs: Jobs;
 }
 
 /** A job that this process claimed and has not yet let go; `run` is null while it waits for a slot. */
@@ -100,6 +101,7 @@ export class Worker {
       random,
       context: deps.context,
       dispatch: deps.dispatch,
+      jobs: deps.jobs,
       queueBackoff: () => null,
       saved: new SavedBatches(store.saved),
       push: (update, source) => this.#flusher.push(update, source),
