@@ -13,7 +13,10 @@ import { serialiseInput } from "./values.ts";
 
 /** What one dispatch may say about its job; it overrides the definition. */
 export interface DispatchOptions {
-  /** A transaction of the store's database that is open: a `pg` client, or a `DatabaseSync` on the same file. */
+  /**
+   * An open transaction on the store's database; the job then exists exactly if it commits. On PostgreSQL the transaction
+   * object of `pg`, postgres.js, Drizzle, Kysely, Knex or Prisma; on SQLite a `DatabaseSync` on the same file.
+   */
   tx?: unknown;
   /** The earliest instant to run it; not together with `delay`. */
   runAt?: Date;

@@ -47,15 +47,20 @@ export const binaryArrays: Arrays = {
     }),
 };
 
-/** Arrays as they are, for a caller's client, of which only `query(text, values)` is known. */
-export const plainArrays: Arrays = {
-  uuid: (items) => items,
-  text: (items) => items,
-  json: (items) => items,
-  int2: (items) => items,
-  int4: (items) => items,
-  float8: (items) => items,
+/** Array literals, for a caller's transaction: every library passes a text on as it is, but not every one an array. */
+export const literalArrays: Arrays = {
+  uuid: literal,
+  text: literal,
+  json: literal,
+  int2: literal,
+  int4: literal,
+  float8: literal,
 };
+
+function literal(items: readonly (string | number | null)[]): string {
+  const elements = items.map((item) => (item === null ? "NULL" : `"${String(item).replaceAll(/["\\]/g, "\\$&")}"`));
+  return `{${elements.join(",")}}`;
+}
 
 /** An array under way; the layout is that of `array_recv`: dimensions, has-null flag, element type, length, lower bound. */
 interface Growing {

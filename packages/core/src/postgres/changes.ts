@@ -1,5 +1,5 @@
 import type { ChangeListener, Changes, NewJob } from "../store.ts";
-import { plainArrays } from "./arrays.ts";
+import { literalArrays } from "./arrays.ts";
 import { type Channels, channelsOf } from "./channels.ts";
 import type { Database } from "./database.ts";
 import { Ear } from "./ear.ts";
@@ -79,7 +79,7 @@ export class ChangeFeed implements Changes, HintSink {
       ...queues.map((queue): Notification => [available, encodeQueue(queue)]),
       ...encodeMoved(moved).map((payload): Notification => [updates, payload]),
     ];
-    await notify(session, notifications, plainArrays);
+    await notify(session, notifications, literalArrays);
   }
 
   async close(): Promise<void> {

@@ -92,8 +92,26 @@ export function storeError(error: unknown, address: string): ForgeError {
   });
 }
 
-/** By shape and not by class: a caller's client may come from another copy of `pg`. */
-function sqlState(error: unknown): string | null {
-  if (!(error instanceof Error) || !("severity" in error) || !("code" in error)) return null;
-  return typeof error.code === "string" && error.code.length === 5 ? error.code : null;
+const STATE = /^[0-9A-Z]{5}$/;
+
+/** The SQLSTATE of a driver's error, or null. By shape and not by class: a caller's client may come from another copy of `pg`. */
+export function sqlState(error: unknown): string | null {
+  for (const said of wordsOf(error)) {
+    // Beside a severity, since the codes of Node's own errors may look the same. Prisma keeps it under a name of its own.
+    const state = "severity" in said && "code" in said ? said.code : "originalCode" in said ? said.originalCode : null;
+    if (typeof state === "string" && STATE.test(state)) return state;
+  }
+  return null;
+}
+
+const DEEPEST_CAUSE = 5;
+
+/** An error, and those of the driver that a caller's library wrapped in it: as causes, or as Prisma does it. */
+function* wordsOf(error: unknown): Iterable<object> {
+  let said: unknown = error;
+  for (let depth = 0; depth < DEEPEST_CAUSE && typeof said === "object" && said !== null; depth++) {
+    yield said;
+    const { cause, meta } = said as { cause?: unknown; meta?: { driverAdapterError?: unknown } | null };
+    said = meta?.driverAdapterError ?? cause;
+  }
 }

@@ -1,5 +1,5 @@
 import type { InsertResult, JobVerbs, NewJob } from "../store.ts";
-import { type Arrays, binaryArrays, plainArrays } from "./arrays.ts";
+import { type Arrays, binaryArrays, literalArrays } from "./arrays.ts";
 import type { Database } from "./database.ts";
 import type { HintSink } from "./hints.ts";
 import { JobRows } from "./job-rows.ts";
@@ -65,8 +65,8 @@ export function createInsert(database: Database, hints: HintSink): JobVerbs["ins
       hints.available(queuesOf(jobs, results));
       return results;
     }
-    const session = callersSession(tx, database.address);
-    const results = await insertAll(session, jobs, plainArrays);
+    const session = await callersSession(tx, database);
+    const results = await insertAll(session, jobs, literalArrays);
     await hints.insideTransaction(
       session,
       jobs.filter((_, n) => results[n]?.created === true),

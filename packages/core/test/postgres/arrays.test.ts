@@ -1,7 +1,7 @@
 import pg from "pg";
 import { v7 as uuidv7 } from "uuid";
 import { afterAll, beforeAll, expect, inject, it } from "vitest";
-import { type Arrays, binaryArrays, plainArrays } from "../../src/postgres/arrays.ts";
+import { type Arrays, binaryArrays, literalArrays } from "../../src/postgres/arrays.ts";
 
 const client = new pg.Client({ connectionString: inject("postgres")[18] });
 beforeAll(() => client.connect());
@@ -21,7 +21,7 @@ const columns: readonly (readonly [string, (arrays: Arrays) => unknown, readonly
 for (const [type, encode, expected] of columns) {
   for (const [name, arrays] of [
     ["binary", binaryArrays],
-    ["plain", plainArrays],
+    ["literal", literalArrays],
   ] as const) {
     it(`sends ${type}s as a ${name} array`, async () => {
       const text = `SELECT item::text FROM unnest($1::${type}[]) WITH ORDINALITY AS list (item, n) ORDER BY n`;

@@ -9,7 +9,7 @@ it("refuses a pool, and says what to pass", async () => {
   const pool = world.openPool();
   await expect(world.store.jobs.insert({ jobs: [newJob()], tx: pool })).rejects.toMatchObject({
     code: "BAD_REQUEST",
-    message: expect.stringMatching(/pg Client or PoolClient after BEGIN; a pool runs/) as string,
+    message: expect.stringMatching(/^tx takes .* a pg Client or PoolClient after BEGIN.*; a pool runs/) as string,
   });
 });
 
@@ -55,4 +55,20 @@ it("does not try again inside a caller's transaction, and keeps the driver's err
   await expect(failure).rejects.toMatchObject({ code: "INTERNAL", cause: { code: "25P02" } });
   await client.query("ROLLBACK");
   await client.end();
+});
+
+it("refuses what it does not know by its name, and names all that it takes", async () => {
+  await using world = await openWorld(server);
+  const strangers = [null, 7, "BEGIN", new Map(), {}, () => {}, { query: () => Promise.resolve("no rows") }];
+  const names = ["null", "a number", "a string", "a Map", "an object", "a function", "no rows: an object"];
+  for (const [n, tx] of strangers.entries()) {
+    const refused = world.store.jobs.insert({ jobs: [newJob()], tx });
+    await expect(refused).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+      message: expect.stringMatching(
+        new RegExp(`PoolClient.*Drizzle.*Kysely.*Knex.*postgres.js.*Prisma.*${names[n]}\\.$`),
+      ) as string,
+    });
+  }
+  expect(await world.sql("SELECT id FROM forge_jobs")).toEqual([]);
 });
