@@ -9,14 +9,16 @@ import { type Measure, MEASURES } from "./measures.ts";
 import { pgBoss } from "./pg-boss.ts";
 import { report, type Results } from "./report.ts";
 import type { Scenario } from "./scenario.ts";
+import { deliveries } from "./scenarios/deliveries.ts";
 import { endedRows } from "./scenarios/ended-rows.ts";
 import { fleet } from "./scenarios/fleet.ts";
 import { heldTransaction } from "./scenarios/held-transaction.ts";
+import { live } from "./scenarios/live.ts";
 import { memory } from "./scenarios/memory.ts";
 import { steadyState } from "./scenarios/steady-state.ts";
 import { sqlLimit } from "./sql-limit.ts";
 
-const SCENARIOS: readonly Scenario[] = [steadyState, endedRows, heldTransaction, fleet, memory];
+const SCENARIOS: readonly Scenario[] = [steadyState, endedRows, heldTransaction, fleet, memory, live, deliveries];
 
 const { values } = parseArgs({
   options: {
