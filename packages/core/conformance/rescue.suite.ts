@@ -86,13 +86,13 @@ export const rescueSuite: Suite = {
       },
     },
     {
-      name: "claimed jobs go back, due now, no death richer, the attempt not counted",
+      name: "claimed jobs go back, due now, no death counted but noted, the attempt not counted",
       async run({ store }) {
         const job = await jobIn(store, "claimed");
         const { revision } = await readJob(store, job.id);
         await rescueWorker(store, job.workerId);
         expect(await readJob(store, job.id)).toMatchObject({ status: "pending", attempts: 0, revision: revision + 1 });
-        expect(await claimJob(store, job)).toMatchObject({ attempt: 1, maxAttempts: 3, deaths: 0 });
+        expect(await claimJob(store, job)).toMatchObject({ attempt: 1, maxAttempts: 3, deaths: -1 });
       },
     },
     {
@@ -123,10 +123,43 @@ export const rescueSuite: Suite = {
         const job = await insertJob(store);
         for (let death = 0; death <= MAX_DEATHS; death++) {
           const workerId = await registerWorker(store);
-          expect(await claimJob(store, job, workerId)).toMatchObject({ deaths: 0 });
+          expect(await claimJob(store, job, workerId)).toMatchObject({ deaths: death === 0 ? 0 : -1 });
           await rescueWorker(store, workerId);
         }
         expect((await readJob(store, job.id)).status).toBe("pending");
+      },
+    },
+    {
+      name: "deaths while running count from one after deaths while merely claimed, and stay through later ones",
+      async run(world) {
+        const { store } = world;
+        const job = await insertJob(store);
+        const dieClaimed = async (): Promise<number> => {
+          const workerId = await registerWorker(store);
+          const { deaths } = await claimJob(store, job, workerId);
+          await rescueWorker(store, workerId);
+          return deaths;
+        };
+        expect([await dieClaimed(), await dieClaimed()]).toEqual([0, -1]);
+        await dieRunning(world, job, MAX_DEATHS - 1);
+        expect([await dieClaimed(), await dieClaimed()]).toEqual([MAX_DEATHS - 1, MAX_DEATHS - 1]);
+        await dieRunning(world, job, 1);
+        expect((await readJob(store, job.id)).status).toBe("dead_letter");
+      },
+    },
+    {
+      name: "every outcome clears the note of a death while merely claimed",
+      async run({ store }) {
+        for (const kind of OUTCOME_KINDS) {
+          const job = await jobIn(store, "claimed");
+          await rescueWorker(store, job.workerId);
+          const run = await claimJob(store, job);
+          expect(run.deaths).toBe(-1);
+          await updateJob(store, run, { started: true, outcome: OUTCOMES[kind] });
+          if (kind === "completed" || kind === "discarded") continue;
+          if (kind === "failed" || kind === "dead_letter") await store.jobs.retry({ ids: [job.id] });
+          expect((await claimJob(store, job)).deaths).toBe(0);
+        }
       },
     },
     {

@@ -71,7 +71,10 @@ export interface ClaimedJob {
   readonly maxAttempts: number;
   /** The fence: every write for this run names it, and a later claim makes it stale. */
   readonly claimNo: number;
-  /** How many workers died while running this job since it last ended normally. */
+  /**
+   * How many workers died while running this job since it last ended normally; -1: none did, but one that had merely
+   * claimed it, so that it may have died of the job's very first steps.
+   */
   readonly deaths: number;
   readonly overrides: string | null;
   readonly revision: number;

@@ -51,14 +51,15 @@ function rescueStatements(tables: Tables): { retire: Statement; giveBack: Statem
         held AS MATERIALIZED (
           SELECT ctid AS place, id, revision, attempts, status AS was, CASE
               WHEN status = 'cancel_requested' THEN 'cancelled'
-              WHEN status = 'running' AND deaths + 1 >= $2::int4 THEN 'dead_letter'
+              WHEN status = 'running' AND greatest(deaths, 0) + 1 >= $2::int4 THEN 'dead_letter'
               ELSE 'pending'
             END AS status
           ${heldRows} ORDER BY id FOR UPDATE
         ), back AS (
           UPDATE ${live} AS l SET
             status = 'pending', ready_at = now, scheduled_at = now, worker_id = NULL, attempts = l.attempts - 1,
-            deaths = l.deaths + CASE WHEN l.status = 'running' THEN 1 ELSE 0 END, revision = l.revision + 1
+            deaths = CASE WHEN l.status = 'running' THEN greatest(l.deaths, 0) + 1 WHEN l.deaths = 0 THEN -1 ELSE l.deaths END,
+            revision = l.revision + 1
           FROM clock
           WHERE l.ctid = ANY (ARRAY(SELECT place FROM held WHERE held.status = 'pending'))
           RETURNING ${WRITTEN}, queue

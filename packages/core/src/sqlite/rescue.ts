@@ -37,7 +37,7 @@ export function rescue(tx: WriteTx, { workerId, because, maxDeaths, death }: Res
   if (worker === undefined || (because === "lease" && worker.leaseUntil > tx.now)) return null;
   const rows = tx.sql.all<LostRow>(LOST, worker.no);
   for (const { rowid, id, status, queue, deaths, revision } of rows) {
-    const died = deaths + (status === "running" ? 1 : 0);
+    const died = status === "running" ? Math.max(deaths, 0) + 1 : deaths || -1;
     const isLast = status === "running" && died >= maxDeaths;
     if (status === "running") rememberFailure(tx, { id, rowid }, "death", isLast ? death : {});
     if (status === "cancel_requested") endCancelled(tx, rowid, { uncounted: true });

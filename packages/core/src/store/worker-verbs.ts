@@ -90,8 +90,9 @@ export interface WorkerVerbs {
   retire(args: { workerId: string }): Promise<void>;
   /**
    * Under the worker's row lock: checks again that it is not retired and, for `lease`, that its lease has ended; retires
-   * it and gives its rows back. Claimed rows become `pending`; running ones too, one death richer, or `dead_letter` at
-   * `maxDeaths`; `cancel_requested` ones `cancelled`. No attempt is counted. Answers the ids, or null if it was not dead.
+   * it and gives its rows back. Claimed rows become `pending`, their `deaths` -1 where they were 0; running ones too, one
+   * death richer, or `dead_letter` at `maxDeaths`; `cancel_requested` ones `cancelled`. No attempt is counted. Answers the
+   * ids, or null if it was not dead.
    */
   rescue(args: {
     workerId: string;

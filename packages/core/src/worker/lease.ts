@@ -87,14 +87,7 @@ export class Lease {
 
   #schedule(): void {
     if (this.#stopped) return;
-    const planned = this.#host.now() + this.intervalMs;
     this.#beat = setTimeout(() => {
-      const late = this.#host.now() - planned;
-      if (late > this.intervalMs) {
-        this.#host.log.warn("The event loop was blocked, or the machine slept, for longer than a third of the lease", {
-          lateMs: Math.round(late),
-        });
-      }
       this.#beating = this.#tryRenew().finally(() => this.#schedule());
     }, this.intervalMs);
   }

@@ -53,7 +53,8 @@ const ABORT_SENTENCES: Record<AbortCode, string> = {
 /**
  * One run of one job, from its handler's start to the acknowledgement of its outcome.
  *
- * Running: the handler is under way; progress is written behind. Aborted: `signal` has aborted, the handler has 5 s left in
+ * Starting, where a worker died with the job before: until the row says `running`, so that one which ends its process at
+ * its first step is seen to have run. Running: the handler is under way; progress is written behind. Aborted: `signal` has aborted, the handler has 5 s left in
  * which its outcome counts. Settled: the outcome is handed in; whatever the handler says later is ignored. Stale, at any
  * time: the fence refused a write; `signal` aborts with `LEASE_LOST` and nothing more is written.
  */
@@ -71,6 +72,7 @@ export class Run implements UpdateSource {
   #slotHeld = true;
   #cancelRequested = false;
   #called: Ending["called"] = null;
+  #startWritten: PromiseWithResolvers<void> | null = null;
   #disarm: () => void = () => {};
   #disarmGrace: () => void = () => {};
 
@@ -95,9 +97,10 @@ export class Run implements UpdateSource {
   async start(): Promise<void> {
     this.#startedAt = performance.now();
     this.#say({ started: true });
-    this.#armTimeout();
     let outcome: () => Outcome | Promise<Outcome>;
     try {
+      if (this.job.deaths !== 0) await this.#writeStart();
+      this.#armTimeout();
       const output = await this.#call();
       outcome = () => this.#completed(output);
     } catch (thrown) {
@@ -122,10 +125,12 @@ export class Run implements UpdateSource {
     this.#abortedBy = new JobAborted(code, ABORT_SENTENCES[code]);
     this.#disarm();
     this.#controller?.abort(this.#abortedBy);
+    this.#startWritten?.resolve();
     this.#disarmGrace = longTimer(() => void this.#giveUp(), GRACE_MS);
   }
 
   onResult(result: RunUpdateResult, update: RunUpdate): void {
+    this.#startWritten?.resolve();
     if (result.result === "stale") {
       void this.#onStale();
     } else if (update.outcome !== null) {
@@ -157,6 +162,14 @@ export class Run implements UpdateSource {
     this.#host.release(this);
     if (!this.#ended) this.abort(await this.#host.whyStale(this));
     return this.#abortedBy ?? new JobAborted("LEASE_LOST", ABORT_SENTENCES.LEASE_LOST);
+  }
+
+  /** Resolves once the start that was said is written. Throws why the handler must not start any more. */
+  async #writeStart(): Promise<void> {
+    this.#startWritten = Promise.withResolvers();
+    await this.#startWritten.promise;
+    if (this.#abortedBy !== null) throw this.#abortedBy;
+    if (this.#settled) throw new JobAborted("LEASE_LOST", ABORT_SENTENCES.LEASE_LOST);
   }
 
   async #call(): Promise<unknown> {

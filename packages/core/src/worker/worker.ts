@@ -9,6 +9,7 @@ import { CancelWatch } from "./cancel-watch.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import { Flusher } from "./flusher.ts";
 import { Lease } from "./lease.ts";
+import { watchLoopLag } from "./loop-lag.ts";
 import { thisProcess } from "./process-identity.ts";
 import { GRACE_MS, Run, type RunHost } from "./run.ts";
 import { SavedBatches } from "./saved.ts";
@@ -34,6 +35,8 @@ interface Holding {
 }
 
 // One death may be a deploy; a job that two workers died of runs alone among its kind, so that the third death tells.
+// Workers that had merely claimed it do not count, or all that lay beside the culprit would be taken for it; the run that
+// follows such a death says that it starts before it does, so that the next death counts.
 const SUSPECT_DEATHS = 2;
 
 const LAST_WRITES_MS = 10_000;
@@ -71,6 +74,7 @@ export class Worker {
   #stopping = false;
   #quiet: (() => void) | null = null;
   #unsubscribe: () => void = () => {};
+  #unwatchLag: () => void = () => {};
 
   constructor(deps: WorkerDeps) {
     this.#deps = deps;
@@ -125,9 +129,11 @@ export class Worker {
       },
       onLive: () => {},
     });
+    this.#unwatchLag = watchLoopLag(this.lease.intervalMs, this.#deps.log);
     try {
       await this.lease.start();
     } catch (error) {
+      this.#unwatchLag();
       this.#unsubscribe();
       throw error;
     }
@@ -143,6 +149,7 @@ export class Worker {
     for (const job of this.#suspects.splice(0)) this.#giveBack(job);
     await this.#handlersEnd(timeoutMs);
     this.#unsubscribe();
+    this.#unwatchLag();
     this.#cancelWatch.stop();
     if (!(await within(this.#lastWrites(), LAST_WRITES_MS))) {
       this.#deps.log.error(

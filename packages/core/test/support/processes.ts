@@ -21,6 +21,12 @@ export interface WorkerSettings {
   readonly slots: number;
 }
 
+/** What a job of these processes is told. */
+export interface WorkInput {
+  /** Ends its process at the handler's first step. */
+  readonly dies?: boolean;
+}
+
 /** Starts a worker process and waits until it works. */
 export async function startWorker(settings: WorkerSettings): Promise<WorkerProcess> {
   const main = fileURLToPath(new URL("./worker-process.ts", import.meta.url));

@@ -2,15 +2,16 @@
 import { createForge, defineJob, type Duration } from "@forge-jobs/core";
 import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { WorkerSettings } from "./processes.ts";
+import type { WorkerSettings, WorkInput } from "./processes.ts";
 import { openStore } from "./stores.ts";
 
 const settings = JSON.parse(process.argv[2] ?? "") as WorkerSettings;
 
 const work = defineJob("work", {
-  run: async (ctx) => {
+  run: async (ctx, input: WorkInput) => {
     // Outside the database, and before the work: a run that is killed half way has had its effect.
     appendFileSync(settings.effects, `${ctx.jobId}\n`);
+    if (input?.dies === true) process.kill(process.pid, "SIGKILL");
     ctx.progress(50);
     await sleep(settings.workMs);
   },
