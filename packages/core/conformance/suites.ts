@@ -15,6 +15,7 @@ import { nextDueSuite } from "./next-due.suite.ts";
 import { ordersSuite } from "./orders.suite.ts";
 import { plansSuite } from "./plans.suite.ts";
 import { queuesSuite } from "./queues.suite.ts";
+import { rateLimitsSuite } from "./rate-limits.suite.ts";
 import { readSuite } from "./read.suite.ts";
 import { rescueSuite } from "./rescue.suite.ts";
 import { retrySuite } from "./retry.suite.ts";
@@ -55,6 +56,7 @@ export const SUITES: readonly Suite[] = [
   readSuite,
   listSuite,
   sweepSuite,
+  rateLimitsSuite,
   changesSuite,
   viewSuite,
   errorsSuite,

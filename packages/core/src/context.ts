@@ -2,6 +2,7 @@ import type { BoundFetch } from "./bound-fetch.ts";
 import type { JobDefinition } from "./define.ts";
 import type { DispatchOptions } from "./dispatch.ts";
 import type { Jobs } from "./forge-types.ts";
+import type { Duration } from "./duration.ts";
 import type { Logger } from "./logger.ts";
 
 /**
@@ -9,6 +10,26 @@ import type { Logger } from "./logger.ts";
  * `declare module "@forge-jobs/core" { interface ForgeContext { db: Database } }`.
  */
 export interface ForgeContext {}
+
+/** Tokens of the rate limits that `forge.rateLimits.configure` made, for a job's handler. */
+export interface JobRateLimit {
+  /**
+   * Takes one token of a scope, before a call that the scope limits; across all processes no token is taken twice.
+   *
+   * Where none is left the job's place is reserved. A wait of up to `wait` (default `"2s"`) passes here, with the slot held,
+   * and ends early when `signal` aborts. For a longer one a `RateLimited` is thrown: let it pass, and the job sleeps until
+   * exactly then, without its slot and without using up an attempt, to start over with its place kept. So a handler that
+   * takes several tokens allows a longer `wait`, or saves what it has done.
+   *
+   * Throws `NOT_FOUND` for a scope that is not configured.
+   */
+  acquire(scope: string, options?: { wait?: Duration }): Promise<void>;
+  /**
+   * Empties a scope's bucket for all processes, since the service behind it said to come back after `retryAfterMs`; jobs
+   * that have a place ask anew. Goes on at once. Throws `NOT_FOUND`.
+   */
+  drain(scope: string, retryAfterMs: number): Promise<void>;
+}
 
 /** What a job's handler gets beside its input. */
 export interface JobContext extends ForgeContext {
@@ -54,6 +75,8 @@ export interface JobContext extends ForgeContext {
   readonly fetch: BoundFetch;
   /** What can be done with jobs that exist; see `Forge.jobs`. */
   readonly jobs: Jobs;
+  /** Tokens of rate limits. */
+  readonly rateLimit: JobRateLimit;
   /** Dispatches another job; see `Forge.dispatch`. */
   readonly dispatch: <Input>(
     job: JobDefinition<Input>,

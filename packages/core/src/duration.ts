@@ -24,3 +24,20 @@ export function durationMs(duration: Duration, what: string): number {
   }
   return ms;
 }
+
+/**
+ * The same for a wait that a program has worked out, say from a `Retry-After` header: a number is milliseconds.
+ *
+ * Throws `BAD_REQUEST`.
+ */
+export function waitMs(wait: Duration | number, what: string): number {
+  if (typeof wait !== "number") return durationMs(wait, what);
+  if (!(wait >= 0 && wait <= LONGEST_MS)) {
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `${what} must be a duration such as "30s", or milliseconds from 0 to a hundred years; got ${shown(wait)}.`,
+      { details: { [what]: wait } },
+    );
+  }
+  return Math.ceil(wait);
+}

@@ -4,6 +4,7 @@ import type { JobDefinition } from "./define.ts";
 import type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 import type { Duration } from "./duration.ts";
 import type { Logger } from "./logger.ts";
+import type { RateLimits } from "./rate-limits.ts";
 import type { Changes, HistoryEvent, JobStateRecord, Priority, Store, StoreIdentity } from "./store.ts";
 
 /** What this process works on. */
@@ -178,6 +179,7 @@ export interface Forge {
   /** The registered definition of that name. */
   definition(name: string): JobDefinition | undefined;
   readonly jobs: Jobs;
+  readonly rateLimits: RateLimits;
   /** Hints about what moved, of this process and of others. */
   readonly changes: Changes;
   /** Facts about the database that adapters sign and compare with. */

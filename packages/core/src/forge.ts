@@ -7,6 +7,7 @@ import { createJobs } from "./jobs.ts";
 import { Life } from "./life.ts";
 import { childLogger, consoleLogger, type Logger } from "./logger.ts";
 import { refuseUnknownOptions } from "./options.ts";
+import { createRateLimits } from "./rate-limits.ts";
 import type { NewJob } from "./store.ts";
 import { JOB_CONTEXT_NAMES } from "./worker/job-context.ts";
 import { Worker } from "./worker/worker.ts";
@@ -97,6 +98,7 @@ export function createForge(options: ForgeOptions): Forge {
     },
     definition: (name) => definitions.get(name),
     jobs,
+    rateLimits: createRateLimits(store),
     changes: store.changes,
     identity: () => store.identity(),
     ping: () => store.ping(),

@@ -3,8 +3,8 @@ export { defineJob } from "./define.ts";
 export type { IdempotencyOptions, JobDefinition, JobOptions } from "./define.ts";
 // `export *`, since a named re-export of ForgeContext could not be merged with by an application's declaration.
 export type * from "./context.ts";
-export { Dead, JobAborted, PublicError, Snooze } from "./outcomes.ts";
-export type { AbortCode } from "./outcomes.ts";
+export { Dead, JobAborted, PublicError, RateLimited, Snooze } from "./outcomes.ts";
+export type { AbortCode, ErrorFactory } from "./outcomes.ts";
 export type { Backoff, RetryLayer, RetryOn, RetryOptions } from "./retry-options.ts";
 export type { Duration } from "./duration.ts";
 
@@ -22,6 +22,7 @@ export type {
 } from "./forge-types.ts";
 export type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 export type { BoundFetch, BoundFetchInit } from "./bound-fetch.ts";
+export type { RateLimit, RateLimitOptions, RateLimits } from "./rate-limits.ts";
 export type { Logger } from "./logger.ts";
 
 // Errors

@@ -1,4 +1,4 @@
-import { type Duration, durationMs } from "./duration.ts";
+import { type Duration, durationMs, waitMs } from "./duration.ts";
 
 /**
  * An error whose message may leave the server: watchers see it as the job's `error`.
@@ -14,19 +14,71 @@ export class PublicError extends Error {
  *
  * Its message is for operators; pass `{ cause: new PublicError(…) }` to tell the watcher why.
  */
-export class Dead extends Error {
-  override readonly name: string = "Dead";
-}
+export type Dead = Error;
 
 /** Thrown by a handler to put its job back to `pending`, due after `delay`, without using up an attempt. */
-export class Snooze extends Error {
-  override readonly name: string = "Snooze";
-  readonly delayMs: number;
+export type Snooze = Error & { readonly delayMs: number };
 
-  constructor(delay: Duration) {
-    super(`Snoozed for ${delay}`);
-    this.delayMs = durationMs(delay, "Snooze's delay");
-  }
+/**
+ * Thrown by a handler that a service turned away: drains the bucket of `scope` for `retryAfter`, for every process, and puts
+ * the job back to `pending`, due then, without using up an attempt. A number is milliseconds.
+ *
+ * `ctx.rateLimit.acquire` throws one too, for a job that has to wait for long; that one drains nothing.
+ */
+export type RateLimited = Error & { readonly scope: string; readonly retryAfterMs: number };
+
+/** Makes an error of one class, called as a function or with `new`. */
+export interface ErrorFactory<Args extends unknown[], Made extends Error> {
+  new (...args: Args): Made;
+  (...args: Args): Made;
+  readonly prototype: Made;
+}
+
+/** Makes a `Dead`: `throw Dead(message)`. */
+export const Dead: ErrorFactory<[message?: string, options?: ErrorOptions], Dead> = callable(
+  "Dead",
+  class extends Error {
+    override readonly name: string = "Dead";
+  },
+);
+
+/** Makes a `Snooze`: `throw Snooze("10m")`. */
+export const Snooze: ErrorFactory<[delay: Duration], Snooze> = callable(
+  "Snooze",
+  class extends Error {
+    override readonly name: string = "Snooze";
+    readonly delayMs: number;
+
+    constructor(delay: Duration) {
+      super(`Snoozed for ${delay}`);
+      this.delayMs = durationMs(delay, "Snooze's delay");
+    }
+  },
+);
+
+/** Makes a `RateLimited`: `throw RateLimited("slack", "30s")`. */
+export const RateLimited: ErrorFactory<[scope: string, retryAfter: Duration | number], RateLimited> = callable(
+  "RateLimited",
+  class extends Error {
+    override readonly name: string = "RateLimited";
+    readonly scope: string;
+    readonly retryAfterMs: number;
+
+    constructor(scope: string, retryAfter: Duration | number) {
+      super(`The rate limit ${scope} is reached`);
+      this.scope = scope;
+      this.retryAfterMs = waitMs(retryAfter, "RateLimited's retryAfter");
+    }
+  },
+);
+
+/** Names a class, and lets it be called without `new`. */
+function callable<Args extends unknown[], Made extends Error>(
+  name: string,
+  made: new (...args: Args) => Made,
+): ErrorFactory<Args, Made> {
+  Object.defineProperty(made, "name", { value: name });
+  return new Proxy(made, { apply: (target, _this, args: Args) => new target(...args) }) as ErrorFactory<Args, Made>;
 }
 
 /** Why a handler's `signal` aborted. */

@@ -1,12 +1,14 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { HistoryVerbs } from "./store/history-verbs.ts";
 import type { QueueVerbs } from "./store/queue-verbs.ts";
+import type { RateLimitVerbs } from "./store/rate-limits.ts";
 import type { WorkerVerbs } from "./store/worker-verbs.ts";
 import type { SavedVerbs } from "./store/saved-verbs.ts";
 
 export type * from "./store/history-verbs.ts";
 export type * from "./store/queue-verbs.ts";
 export type * from "./store/saved-verbs.ts";
+export type * from "./store/rate-limits.ts";
 export type * from "./store/worker-verbs.ts";
 
 /** How urgent a job is; a claim takes `critical` before `high` before `normal` before `low`. */
@@ -242,6 +244,8 @@ export interface SweepVerbs {
   deadLetter(args: { afterMs: number; limit: number }): Promise<number>;
   /** Deletes `window` keys that have run out. */
   expiredKeys(args: { limit: number }): Promise<number>;
+  /** Deletes places of rate limits that nobody took for a day. */
+  ratePlaces(args: { limit: number }): Promise<number>;
 }
 
 /** A job that moved; what it says is only a hint, the row is the truth. */
@@ -304,6 +308,7 @@ export interface Store {
   readonly saved: SavedVerbs;
   readonly sweeps: SweepVerbs;
   readonly history: HistoryVerbs;
+  readonly rateLimits: RateLimitVerbs;
   readonly changes: Changes;
   /** Names the database for people, without its password. */
   readonly address: string;

@@ -63,6 +63,34 @@ CREATE TABLE forge_history (
 
 -- == Limits: Concurrency across processes and per key; rate limits.
 
+-- A bucket of tokens per scope, by the generic cell rate algorithm: one instant says how full it is.
+CREATE TABLE forge_rate_limits (
+  scope text PRIMARY KEY,
+  -- As it was configured: so many tokens in each period, and how many the bucket holds.
+  tokens integer NOT NULL,
+  period_ms double precision NOT NULL,
+  burst integer NOT NULL,
+  -- When the bucket will be full if nobody takes any more: every token that is given moves it on.
+  full_at timestamptz NOT NULL,
+  -- The same, had everybody who waits taken their token already: the end of the line.
+  line_at timestamptz NOT NULL,
+  -- Rises when places that were reserved before no longer count.
+  generation integer NOT NULL DEFAULT 0
+);
+
+-- Tokens that a job was promised for later. Few: a row only for a job that waits for one.
+CREATE TABLE forge_rate_places (
+  scope text NOT NULL,
+  job_id uuid NOT NULL,
+  free_at timestamptz NOT NULL,
+  -- Whether its token is among those given: its job asked in time, or late, and was told a new time.
+  given boolean NOT NULL,
+  generation integer NOT NULL,
+  PRIMARY KEY (scope, job_id)
+);
+
+CREATE INDEX forge_rate_places_free ON forge_rate_places (free_at);
+
 -- (end of limits)
 
 -- == Children: Jobs that a job waits for, and what a job saved for its later runs.

@@ -64,6 +64,35 @@ CREATE TABLE forge_history (
 
 -- == Limits: Concurrency across processes and per key; rate limits.
 
+-- A bucket of tokens per scope, by the generic cell rate algorithm: one instant says how full it is. Instants are fractions
+-- of a millisecond here, or a thousand tokens a second would not come out even.
+CREATE TABLE forge_rate_limits (
+  scope TEXT NOT NULL PRIMARY KEY,
+  -- As it was configured: so many tokens in each period, and how many the bucket holds.
+  tokens INTEGER NOT NULL,
+  period_ms REAL NOT NULL,
+  burst INTEGER NOT NULL,
+  -- When the bucket will be full if nobody takes any more: every token that is given moves it on.
+  full_at REAL NOT NULL,
+  -- The same, had everybody who waits taken their token already: the end of the line.
+  line_at REAL NOT NULL,
+  -- Rises when places that were reserved before no longer count.
+  generation INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+
+-- Tokens that a job was promised for later. Few: a row only for a job that waits for one.
+CREATE TABLE forge_rate_places (
+  scope TEXT NOT NULL,
+  job_id TEXT NOT NULL,
+  free_at REAL NOT NULL,
+  -- Whether its token is among those given: its job asked in time, or late, and was told a new time.
+  given INTEGER NOT NULL,
+  generation INTEGER NOT NULL,
+  PRIMARY KEY (scope, job_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX forge_rate_places_free ON forge_rate_places (free_at);
+
 -- (end of limits)
 
 -- == Children: Jobs that a job waits for, and what a job saved for its later runs.

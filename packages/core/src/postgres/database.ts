@@ -14,6 +14,8 @@ export interface Tables {
   readonly workers: string;
   readonly queues: string;
   readonly saved: string;
+  readonly rateLimits: string;
+  readonly ratePlaces: string;
   readonly meta: string;
 }
 
@@ -51,6 +53,8 @@ export class Database {
       workers: table("workers"),
       queues: table("queues"),
       saved: table("saved"),
+      rateLimits: table("rate_limits"),
+      ratePlaces: table("rate_places"),
       meta: table("meta"),
     };
     this.address = options.address;

@@ -9,6 +9,7 @@ import { createInsert, createInsertClaimed } from "./insert.ts";
 import { checkSchema, migrate } from "./migrate.ts";
 import { checkOptions, type PostgresStoreOptions } from "./options.ts";
 import { createQueues } from "./queues.ts";
+import { createRateLimits } from "./rate-limits.ts";
 import { createRead } from "./read.ts";
 import { createRetry } from "./retry.ts";
 import { createSaved } from "./saved.ts";
@@ -44,6 +45,7 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
     saved: createSaved(database),
     sweeps: createSweeps(database, changes),
     history: createHistory(database),
+    rateLimits: createRateLimits(database),
     changes,
     migrate: () => migrate(database),
     checkSchema: () => checkSchema(database),

@@ -7,7 +7,7 @@ const MS = "interval '1 millisecond'";
 
 /** Makes the verbs of periodic work. They pass over what others have locked: the next sweep finds it. */
 export function createSweeps(database: Database, hints: HintSink): SweepVerbs {
-  const { ended, keys } = database.tables;
+  const { ended, keys, ratePlaces: places } = database.tables;
   const deadLetter = {
     text: `UPDATE ${ended} SET status = 'dead_letter', revision = revision + 1
       WHERE ctid = ANY (ARRAY(
@@ -24,6 +24,13 @@ export function createSweeps(database: Database, hints: HintSink): SweepVerbs {
       ))
       RETURNING 1`,
   };
+  const ratePlaces = {
+    text: `DELETE FROM ${places} WHERE ctid = ANY (ARRAY(
+        SELECT ctid FROM ${places} WHERE free_at <= statement_timestamp() + $1::float8 * ${MS} - interval '1 day'
+        ORDER BY free_at LIMIT $2 FOR UPDATE SKIP LOCKED
+      ))
+      RETURNING 1`,
+  };
 
   return {
     async deadLetter({ afterMs, limit }) {
@@ -34,6 +41,10 @@ export function createSweeps(database: Database, hints: HintSink): SweepVerbs {
 
     async expiredKeys({ limit }) {
       return (await database.run(expiredKeys, [database.offsetMs, limit])).length;
+    },
+
+    async ratePlaces({ limit }) {
+      return (await database.run(ratePlaces, [database.offsetMs, limit])).length;
     },
   };
 }

@@ -14,13 +14,14 @@ import { checkSchema, migrate, readIdentity } from "./migrate.ts";
 import { queueSettings, readOrders } from "./orders.ts";
 import { changeQueue, queueDepths, waitingLanes } from "./queues.ts";
 import { readJobs, readStates } from "./read.ts";
+import { acquireTokens, configureRateLimit, drainRateLimit, listRateLimits } from "./rate-limits.ts";
 import { rescue } from "./rescue.ts";
 import { retry } from "./retry.ts";
 import { readSaved, writeSaved } from "./saved.ts";
 import { toForgeError } from "./sqlite-error.ts";
 import type { Statements } from "./statements.ts";
 import { StoreTime } from "./store-time.ts";
-import { deadLetter, expiredKeys } from "./sweeps.ts";
+import { deadLetter, expiredKeys, ratePlaces } from "./sweeps.ts";
 import { update } from "./update.ts";
 import { Upkeep } from "./upkeep.ts";
 import { beat, drain, heed, listWorkers, register, retire, runningCounts } from "./workers.ts";
@@ -120,6 +121,13 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     sweeps: {
       deadLetter: ({ afterMs, limit }) => write((tx) => deadLetter(tx, afterMs, limit)),
       expiredKeys: ({ limit }) => write((tx) => expiredKeys(tx, limit)),
+      ratePlaces: ({ limit }) => write((tx) => ratePlaces(tx, limit)),
+    },
+    rateLimits: {
+      configure: (config) => write((tx) => configureRateLimit(tx, config)),
+      list: ({ scope }) => read((sql) => listRateLimits(sql, time.now(), scope)),
+      acquire: ({ scope, jobIds }) => write((tx) => acquireTokens(tx, scope, jobIds)),
+      drain: ({ scope, retryAfterMs }) => write((tx) => drainRateLimit(tx, scope, retryAfterMs)),
     },
     history: {
       read: ({ jobIds }) => read((sql) => readHistory(sql, jobIds)),

@@ -22,3 +22,13 @@ const EXPIRED_KEYS = `
 export function expiredKeys({ sql, now }: WriteTx, limit: number): number {
   return sql.run(EXPIRED_KEYS, now, limit);
 }
+
+const DAY_MS = 24 * 3_600_000;
+
+const RATE_PLACES = `
+  DELETE FROM forge_rate_places
+  WHERE (scope, job_id) IN (SELECT scope, job_id FROM forge_rate_places WHERE free_at <= ? ORDER BY free_at LIMIT ?)`;
+
+export function ratePlaces({ sql, now }: WriteTx, limit: number): number {
+  return sql.run(RATE_PLACES, now - DAY_MS, limit);
+}

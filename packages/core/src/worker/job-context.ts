@@ -1,5 +1,5 @@
 import { type BoundFetch, boundFetch } from "../bound-fetch.ts";
-import type { ForgeContext, JobContext } from "../context.ts";
+import type { ForgeContext, JobContext, JobRateLimit } from "../context.ts";
 import { childLogger, type Logger } from "../logger.ts";
 import type { ClaimedJob } from "../store.ts";
 import type { SavedState } from "./saved.ts";
@@ -16,6 +16,7 @@ export interface JobContextParts extends Pick<
   readonly shared: ForgeContext;
   readonly signal: () => AbortSignal;
   readonly saved: () => SavedState;
+  readonly rateLimit: () => JobRateLimit;
 }
 
 /** The names that an application's own context may not take. */
@@ -35,13 +36,23 @@ export const JOB_CONTEXT_NAMES: readonly (keyof JobContext)[] = [
   "dispatch",
   "saved",
   "save",
+  "rateLimit",
 ];
 
 /** Makes the `ctx` of one run. */
-export function jobContext({ job, log: parent, shared, signal, saved, ...verbs }: JobContextParts): JobContext {
+export function jobContext({
+  job,
+  log: parent,
+  shared,
+  signal,
+  saved,
+  rateLimit: makeRateLimit,
+  ...verbs
+}: JobContextParts): JobContext {
   const logLine = (): Logger => childLogger(parent, { jobId: job.id, jobType: job.type, attempt: job.attempt });
   let log: Logger | null = null;
   let fetch: BoundFetch | null = null;
+  let rateLimit: JobRateLimit | null = null;
   const own: Omit<JobContext, keyof ForgeContext> = {
     jobId: job.id,
     attempt: job.attempt,
@@ -54,6 +65,9 @@ export function jobContext({ job, log: parent, shared, signal, saved, ...verbs }
     },
     get signal(): AbortSignal {
       return signal();
+    },
+    get rateLimit(): JobRateLimit {
+      return (rateLimit ??= makeRateLimit());
     },
     progress: verbs.progress,
     heartbeat: verbs.heartbeat,

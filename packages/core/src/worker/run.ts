@@ -1,5 +1,5 @@
 import { LIMITS } from "@forge-jobs/protocol";
-import type { ForgeContext } from "../context.ts";
+import type { ForgeContext, JobRateLimit } from "../context.ts";
 import type { JobDefinition } from "../define.ts";
 import type { JobOverrides } from "../dispatch.ts";
 import type { Forge, Jobs } from "../forge-types.ts";
@@ -27,6 +27,8 @@ export interface RunHost {
   /** What this queue says about the waits of its jobs. */
   readonly queueBackoff: (queue: string) => QueueBackoff | null;
   readonly saved: SavedBatches;
+  /** Makes the `ctx.rateLimit` of a run. */
+  rateLimit(jobId: string, signal: () => AbortSignal): JobRateLimit;
   push(update: RunUpdate, source: UpdateSource): void;
   /** The handler has ended, or is given up on while it still runs (`zombie`). Called once. */
   freeSlot(run: Run, zombie: boolean): void;
@@ -209,6 +211,7 @@ export class Run implements UpdateSource {
       heartbeat: () => this.#heartbeat(),
       isCancelRequested: () => this.#cancelRequested,
       saved: () => this.#savedState(),
+      rateLimit: () => this.#host.rateLimit(this.job.id, () => this.#signal()),
     };
   }
 

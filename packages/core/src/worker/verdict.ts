@@ -4,12 +4,13 @@ import type { JobOverrides } from "../dispatch.ts";
 import { isNamedBy } from "../error-match.ts";
 import { ForgeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { Dead, type JobAborted, Snooze } from "../outcomes.ts";
+import { Dead, type JobAborted, RateLimited, Snooze } from "../outcomes.ts";
 import { type QueueBackoff, retryDelayMs, retryPolicy } from "../retry-policy.ts";
 import type { ClaimedJob, Outcome } from "../store.ts";
 import { serialiseOutput } from "../values.ts";
 import { Hopeless, runError } from "./failure.ts";
 import { inTime } from "./in-time.ts";
+import { PlaceReserved } from "./job-rate-limit.ts";
 
 /** What is known of a run when its handler has ended, or is given up on. */
 export interface Ending {
@@ -26,6 +27,7 @@ export interface Ending {
 }
 
 const DISCARD_MS = 5_000;
+const DRAIN_MS = 5_000;
 
 /** The output as it is stored. Throws `Hopeless` where JSON or the size limit refuses it. */
 export function outputJson({ job, log }: Pick<Ending, "job" | "log">, output: unknown): string {
@@ -43,6 +45,11 @@ export function outputJson({ job, log }: Pick<Ending, "job" | "log">, output: un
 export async function endedBadly(ending: Ending, thrown: unknown): Promise<Outcome> {
   const { job, definition, abortedBy, cancelRequested } = ending;
   if (thrown instanceof Snooze) return { kind: "given_back", delayMs: thrown.delayMs };
+  if (thrown instanceof PlaceReserved) return { kind: "given_back", delayMs: thrown.leftMs };
+  if (thrown instanceof RateLimited) {
+    await drain(ending, thrown);
+    return { kind: "given_back", delayMs: thrown.retryAfterMs };
+  }
   const error = runError(definition, job.id, thrown);
   if (thrown instanceof Dead) return { kind: "dead_letter", ...error };
   if (abortedBy?.code === "SHUTDOWN" || abortedBy?.code === "LEASE_LOST") return { kind: "given_back", delayMs: 0 };
@@ -80,6 +87,14 @@ function failed(ending: Ending, thrown: unknown): Outcome {
   if (runsLeft === 0) return { kind: "failed", ...error };
   const failures = Math.max(1, policy.maxAttempts - runsLeft);
   return { kind: "retry", delayMs: retryDelayMs(policy, failures, thrown, ending), ...error };
+}
+
+async function drain({ job, called, log }: Ending, { scope, retryAfterMs }: RateLimited): Promise<void> {
+  try {
+    if (called !== null) await inTime(called.ctx.rateLimit.drain(scope, retryAfterMs), DRAIN_MS);
+  } catch (cause) {
+    log.warn("A rate limit could not be drained; only this job waits", { jobId: job.id, scope, cause });
+  }
 }
 
 async function isDiscarded({ job, definition, called, log }: Ending, thrown: unknown): Promise<boolean> {

@@ -8,11 +8,13 @@ import type { ClaimedJob, HeldRow, NewJob, Store } from "../store.ts";
 import { CancelWatch } from "./cancel-watch.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import { Flusher } from "./flusher.ts";
+import { jobRateLimit } from "./job-rate-limit.ts";
 import { Lease } from "./lease.ts";
 import { watchLoopLag } from "./loop-lag.ts";
 import { thisProcess } from "./process-identity.ts";
 import { GRACE_MS, Run, type RunHost } from "./run.ts";
 import { SavedBatches } from "./saved.ts";
+import { TokenDesk } from "./token-desk.ts";
 
 /** What a worker is made of. */
 export interface WorkerDeps {
@@ -100,6 +102,7 @@ export class Worker {
       deps.leaseMs,
       thisProcess(),
     );
+    const desk = new TokenDesk(store.rateLimits);
     this.#runHost = {
       log,
       random,
@@ -108,6 +111,7 @@ export class Worker {
       jobs: deps.jobs,
       queueBackoff: () => null,
       saved: new SavedBatches(store.saved),
+      rateLimit: (jobId, signal) => jobRateLimit(jobId, signal, desk, store.rateLimits),
       push: (update, source) => this.#flusher.push(update, source),
       mayAbandon: ({ job }) => this.#stopping || (this.#zombies.get(job.queue) ?? 0) < (deps.queues[job.queue] ?? 0),
       freeSlot: (run, zombie) => this.#onSlotFree(run, zombie),
