@@ -25,6 +25,7 @@ import { settleSuite } from "./settle.suite.ts";
 import type { Suite } from "./suite.ts";
 import { sweepSuite } from "./sweep.suite.ts";
 import { takeoverSuite } from "./takeover.suite.ts";
+import { ticksSuite } from "./ticks.suite.ts";
 import { transactionSuite } from "./transaction.suite.ts";
 import { transitionsSuite } from "./transitions.suite.ts";
 import { updateSuite } from "./update.suite.ts";
@@ -57,6 +58,7 @@ export const SUITES: readonly Suite[] = [
   listSuite,
   sweepSuite,
   rateLimitsSuite,
+  ticksSuite,
   changesSuite,
   viewSuite,
   errorsSuite,

@@ -84,3 +84,13 @@ export interface JobContext extends ForgeContext {
     options?: DispatchOptions,
   ) => Promise<string>;
 }
+
+/** What a cron's handler gets. */
+export interface CronContext extends JobContext {
+  /** Names this run; the same in every attempt. It is the id of the job that runs. */
+  readonly runId: string;
+  /** The tick that this run is for; of a run that was triggered, when that was. */
+  readonly scheduledTime: Date;
+  /** Whether the tick was missed and is made up for. */
+  readonly isCatchUp: boolean;
+}

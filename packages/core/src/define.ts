@@ -110,6 +110,9 @@ export function timeoutMs(timeout: Duration | false, what: string): number | nul
   return timeout === false ? null : durationMs(timeout, `${what}, unless it is false,`);
 }
 
+/** What the types of crons' jobs begin with. */
+export const CRON_PREFIX: string = "cron:";
+
 /**
  * Defines a job: its name, what it takes and returns, and the handler that runs it, at least once, in some worker process.
  *
@@ -119,7 +122,20 @@ export function defineJob<In = unknown, Parsed = In, Ret = unknown, Out = Ret>(
   name: string,
   options: JobOptions<In, Parsed, Ret, Out>,
 ): JobDefinition<In, Out> {
-  checkName("A job's name", name);
+  if (checkName("A job's name", name).startsWith(CRON_PREFIX)) {
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `A job's name cannot begin with "${CRON_PREFIX}", which marks the runs of crons; got ${shown(name)}.`,
+    );
+  }
+  return jobDefinition(name, options);
+}
+
+/** The same for a name that is checked already. */
+export function jobDefinition<In = unknown, Parsed = In, Ret = unknown, Out = Ret>(
+  name: string,
+  options: JobOptions<In, Parsed, Ret, Out>,
+): JobDefinition<In, Out> {
   refuseUnknownOptions(`defineJob(${JSON.stringify(name)})`, options, OPTION_NAMES);
   if (typeof options.run !== "function") {
     throw new ForgeError("BAD_REQUEST", `defineJob(${JSON.stringify(name)}) needs a function \`run(ctx, input)\`.`);

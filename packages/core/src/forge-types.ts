@@ -1,5 +1,7 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { ForgeContext } from "./context.ts";
+import type { CronDefinition } from "./cron/define-cron.ts";
+import type { Crons } from "./cron/crons.ts";
 import type { JobDefinition } from "./define.ts";
 import type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 import type { Duration } from "./duration.ts";
@@ -24,6 +26,8 @@ export interface ForgeOptions {
   store: Store;
   /** Every job that this process may dispatch or run. */
   jobs: readonly JobDefinition[];
+  /** Every cron whose ticks this process may make, and run. A process with `worker: false` makes none. Default: none. */
+  crons?: readonly CronDefinition[];
   /** What every handler finds on its `ctx`. */
   context?: ForgeContext;
   /** `false`: this process dispatches and watches only. Default: it works too. */
@@ -176,10 +180,11 @@ export interface Forge {
     input: unknown,
     options: { owner: string | null; requestId?: string },
   ): Promise<DispatchReceipt>;
-  /** The registered definition of that name. */
+  /** The registered definition of the jobs of that type; a cron's runs are of the type `cron:<name>`. */
   definition(name: string): JobDefinition | undefined;
   readonly jobs: Jobs;
   readonly rateLimits: RateLimits;
+  readonly crons: Crons;
   /** Hints about what moved, of this process and of others. */
   readonly changes: Changes;
   /** Facts about the database that adapters sign and compare with. */

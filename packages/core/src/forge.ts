@@ -3,13 +3,16 @@ import { type DispatchOptions, type DispatchReceipt, jobTemplate, newJob } from 
 import { durationMs } from "./duration.ts";
 import { ForgeError, shown } from "./errors.ts";
 import type { Forge, ForgeOptions, WorkerOptions } from "./forge-types.ts";
+import { cronsOf } from "./cron/crons-of.ts";
+import { createCrons } from "./cron/crons.ts";
+import { Ticker } from "./cron/ticker.ts";
 import { createJobs } from "./jobs.ts";
 import { Life } from "./life.ts";
 import { childLogger, consoleLogger, type Logger } from "./logger.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { createRateLimits } from "./rate-limits.ts";
 import type { NewJob } from "./store.ts";
-import { JOB_CONTEXT_NAMES } from "./worker/job-context.ts";
+import { CONTEXT_NAMES } from "./worker/job-context.ts";
 import { Worker } from "./worker/worker.ts";
 
 const INSERT_BATCH = 1_000;
@@ -21,15 +24,18 @@ const SLOTS = 10;
  * Throws `BAD_REQUEST` for bad or unknown options, and for two jobs of one name.
  */
 export function createForge(options: ForgeOptions): Forge {
-  refuseUnknownOptions("createForge", options, ["store", "jobs", "context", "worker", "migrate", "logger"]);
+  refuseUnknownOptions("createForge", options, ["store", "jobs", "crons", "context", "worker", "migrate", "logger"]);
   const { store } = options;
   if (typeof store?.jobs?.claim !== "function") {
     throw new ForgeError("BAD_REQUEST", "createForge({ store }) takes what sqliteStore or postgresStore made.");
   }
   const log = loggerOf(options.logger ?? consoleLogger);
   const definitions = definitionsOf(options.jobs);
+  const crons = cronsOf(options.crons ?? []);
+  /** What a worker runs: jobs, and the runs of crons, which nobody can dispatch. */
+  const runnable = new Map([...definitions, ...crons.map(({ job }) => [job.name, job] as const)]);
   const context = contextOf(options.context ?? {});
-  const work = options.worker === false ? null : workOf(options.worker ?? {}, definitions);
+  const work = options.worker === false ? null : workOf(options.worker ?? {}, runnable);
 
   const insert = async (
     job: JobDefinition,
@@ -76,8 +82,15 @@ export function createForge(options: ForgeOptions): Forge {
   const worker =
     work === null
       ? null
-      : new Worker({ store, definitions, ...work, context, log, random: Math.random, dispatch, jobs });
-  const life = new Life(store, worker, log);
+      : new Worker({ store, definitions: runnable, ...work, context, log, random: Math.random, dispatch, jobs });
+  const ticker = new Ticker({
+    crons: store.crons,
+    definitions: crons,
+    log,
+    random: Math.random,
+    now: () => performance.now(),
+  });
+  const life = new Life(store, worker, ticker, log);
 
   return {
     start: () => life.start(options.migrate !== false),
@@ -96,9 +109,10 @@ export function createForge(options: ForgeOptions): Forge {
       const [receipt] = await insert(job, [input], owner === null ? {} : { owner }, requestId);
       return receipt as DispatchReceipt;
     },
-    definition: (name) => definitions.get(name),
     jobs,
     rateLimits: createRateLimits(store),
+    definition: (name) => runnable.get(name),
+    crons: createCrons(store, crons),
     changes: store.changes,
     identity: () => store.identity(),
     ping: () => store.ping(),
@@ -135,7 +149,7 @@ function definitionsOf(jobs: readonly JobDefinition[]): Map<string, JobDefinitio
 }
 
 function contextOf(context: object): object {
-  const taken = JOB_CONTEXT_NAMES.find((name) => Object.hasOwn(context, name));
+  const taken = CONTEXT_NAMES.find((name) => Object.hasOwn(context, name));
   if (taken !== undefined) {
     throw new ForgeError(
       "BAD_REQUEST",

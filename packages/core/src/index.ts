@@ -1,5 +1,7 @@
 // Defining
 export { defineJob } from "./define.ts";
+export { defineCron } from "./cron/define-cron.ts";
+export type { CronDefinition, CronOptions } from "./cron/define-cron.ts";
 export type { IdempotencyOptions, JobDefinition, JobOptions } from "./define.ts";
 // `export *`, since a named re-export of ForgeContext could not be merged with by an application's declaration.
 export type * from "./context.ts";
@@ -20,6 +22,7 @@ export type {
   RetryOneOptions,
   WorkerOptions,
 } from "./forge-types.ts";
+export type { Cron, CronRun, Crons, PreviewOptions } from "./cron/crons.ts";
 export type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 export type { BoundFetch, BoundFetchInit } from "./bound-fetch.ts";
 export type { RateLimit, RateLimitOptions, RateLimits } from "./rate-limits.ts";
@@ -31,6 +34,7 @@ export type { ForgeErrorOptions } from "./errors.ts";
 
 // For adapters such as the gateway
 export { durationMs } from "./duration.ts";
+export { CRON_PREFIX } from "./define.ts";
 export { checkId } from "./id.ts";
 export { refuseUnknownOptions } from "./options.ts";
 export { clipText } from "./values.ts";

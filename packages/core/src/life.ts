@@ -3,6 +3,7 @@ import type { Logger } from "./logger.ts";
 import { periodic } from "./maintenance/periodic.ts";
 import { rescueDead } from "./maintenance/rescue.ts";
 import { sweepEnded } from "./maintenance/sweep.ts";
+import type { Ticker } from "./cron/ticker.ts";
 import type { Store } from "./store.ts";
 import { thisProcess } from "./worker/process-identity.ts";
 import type { Worker } from "./worker/worker.ts";
@@ -18,14 +19,16 @@ const SWEEP_MS = 60_000;
 export class Life {
   readonly #store: Store;
   readonly #worker: Worker | null;
+  readonly #ticker: Ticker;
   readonly #log: Logger;
   readonly #sweeps: (() => Promise<void>)[] = [];
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
 
-  constructor(store: Store, worker: Worker | null, log: Logger) {
+  constructor(store: Store, worker: Worker | null, ticker: Ticker, log: Logger) {
     this.#store = store;
     this.#worker = worker;
+    this.#ticker = ticker;
     this.#log = log;
   }
 
@@ -49,7 +52,9 @@ export class Life {
   async #start(migrate: boolean): Promise<void> {
     await (migrate ? this.#store.migrate() : this.#store.checkSchema());
     if (this.#worker === null || this.#stopping !== null) return;
+    await this.#ticker.register();
     await this.#worker.start();
+    this.#ticker.start();
     const { lease } = this.#worker;
     const rescue = { workers: this.#store.workers, lease, self: thisProcess(), log: this.#log };
     const isStopping = (): boolean => this.#stopping !== null;
@@ -62,6 +67,7 @@ export class Life {
   async #stop(timeoutMs: number): Promise<void> {
     try {
       await this.#starting?.catch(() => {});
+      await this.#ticker.stop();
       await Promise.all([this.#worker?.stop(timeoutMs), ...this.#sweeps.map((end) => end())]);
     } finally {
       await this.#store.close();

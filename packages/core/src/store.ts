@@ -1,10 +1,12 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
+import type { CronVerbs } from "./store/cron-verbs.ts";
 import type { HistoryVerbs } from "./store/history-verbs.ts";
 import type { QueueVerbs } from "./store/queue-verbs.ts";
 import type { RateLimitVerbs } from "./store/rate-limits.ts";
 import type { WorkerVerbs } from "./store/worker-verbs.ts";
 import type { SavedVerbs } from "./store/saved-verbs.ts";
 
+export type * from "./store/cron-verbs.ts";
 export type * from "./store/history-verbs.ts";
 export type * from "./store/queue-verbs.ts";
 export type * from "./store/saved-verbs.ts";
@@ -309,6 +311,7 @@ export interface Store {
   readonly sweeps: SweepVerbs;
   readonly history: HistoryVerbs;
   readonly rateLimits: RateLimitVerbs;
+  readonly crons: CronVerbs;
   readonly changes: Changes;
   /** Names the database for people, without its password. */
   readonly address: string;

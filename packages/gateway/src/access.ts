@@ -1,4 +1,4 @@
-import type { Forge, JobStateRecord, Logger } from "@forge-jobs/core";
+import { CRON_PREFIX, type Forge, type JobStateRecord, type Logger } from "@forge-jobs/core";
 import type { Principal } from "./principal.ts";
 
 /** What somebody wants to do with a job. */
@@ -8,7 +8,10 @@ export type JobAction = "dispatch" | "watch" | "cancel" | "retry";
 export interface AccessQuestion {
   readonly principal: Principal | null;
   readonly action: JobAction;
-  /** For `dispatch`, `id` is null and `owner` the principal's id. */
+  /**
+   * For `dispatch`, `id` is null and `owner` the principal's id. A cron's runs are of the type `cron:<name>` and have no
+   * owner; for a cron that has not run yet, `id` is null.
+   */
   readonly job: { readonly id: string | null; readonly type: string; readonly owner: string | null };
 }
 
@@ -26,7 +29,7 @@ export interface AccessOptions {
  * Decides who may do what: only with public jobs, and of those what `authorize` allows.
  *
  * Without `authorize`, everybody may dispatch, and only a job's owner may do the rest; where a job has no owner, that is
- * every anonymous caller who knows its id, and no principal.
+ * every anonymous caller who knows its id, and no principal. Runs of crons, which belong to nobody, everybody may watch.
  */
 export class Access {
   readonly #options: AccessOptions;
@@ -52,9 +55,16 @@ export class Access {
     return this.#decide({ principal, action, job: { id, type, owner } });
   }
 
+  /** Whether somebody may see a cron, and its newest run. */
+  async mayWatchCron(principal: Principal | null, name: string, lastJobId: string | null): Promise<boolean> {
+    const type = CRON_PREFIX + name;
+    if (this.#options.definition(type)?.public !== "watch") return false;
+    return this.#decide({ principal, action: "watch", job: { id: lastJobId, type, owner: null } });
+  }
+
   async #decide(question: AccessQuestion): Promise<boolean> {
     const { authorize, log } = this.#options;
-    if (authorize === undefined) return this.#isOwner(question);
+    if (authorize === undefined) return question.job.type.startsWith(CRON_PREFIX) || this.#isOwner(question);
     try {
       const answer: unknown = await authorize(question);
       return answer === true;

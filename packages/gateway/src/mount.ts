@@ -1,11 +1,13 @@
 import type { Logger } from "@forge-jobs/core";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import { Access } from "./access.ts";
+import { CronRequests } from "./cron-requests.ts";
 import { Gateway, type GatewayStats } from "./gateway.ts";
 import { JobRequests } from "./job-requests.ts";
 import type { Settings } from "./options.ts";
 import { Callers } from "./routes/callers.ts";
 import type { RouteContext } from "./routes/context.ts";
+import { cronRoutes } from "./routes/crons.ts";
 import { eventsRoutes } from "./routes/events.ts";
 import { guard } from "./routes/guards.ts";
 import { jobRoutes } from "./routes/jobs.ts";
@@ -32,7 +34,14 @@ export async function mountGateway(app: FastifyInstance, settings: Settings): Pr
   const access = new Access({ definition: (name) => forge.definition(name), authorize: settings.authorize, log });
   const gateway = new Gateway({ forge, access, limits, timings, log });
   const callers = new Callers(settings.authenticate, log);
-  const context: RouteContext = { forge, gateway, callers, jobs: new JobRequests({ forge, access, hub: gateway.hub }) };
+  const requests = { forge, access, hub: gateway.hub };
+  const context: RouteContext = {
+    forge,
+    gateway,
+    callers,
+    jobs: new JobRequests(requests),
+    crons: new CronRequests(requests),
+  };
 
   app.decorate("forgeGateway", {
     revoke: (principalId) => {
@@ -53,7 +62,8 @@ export async function mountGateway(app: FastifyInstance, settings: Settings): Pr
         // The server closes idle connections only once; one that is busy then would stay, and keep it from closing.
         if (gateway.isClosing && reply.raw.req.httpVersionMajor === 1) void reply.header("connection", "close");
       });
-      for (const routes of [rpcRoutes, eventsRoutes, subscribeRoutes, jobRoutes, probeRoutes]) routes(scope, context);
+      for (const routes of [rpcRoutes, eventsRoutes, subscribeRoutes, jobRoutes, cronRoutes, probeRoutes])
+        routes(scope, context);
     },
     { prefix: settings.prefix },
   );

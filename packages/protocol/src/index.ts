@@ -10,6 +10,8 @@ export type { Jsonify } from "./jsonify.ts";
 export { PROTOCOL_VERSION } from "./wire.ts";
 export type {
   ConnectedEvent,
+  CronRunSnapshot,
+  CronSnapshot,
   EventsRequest,
   JobSnapshot,
   PollRequest,

@@ -42,6 +42,25 @@ export interface WorkflowSnapshot<Output = unknown> extends WorkflowState<Output
 /** What a `states` list holds. A workflow's snapshot has `workflowId`, a job's has `jobId`. */
 export type Snapshot = JobSnapshot | WorkflowSnapshot;
 
+/** A run of a cron: the state of its job, and the tick that it is for (ISO 8601; of a triggered run, when that was). */
+export interface CronRunSnapshot<Output = unknown> extends JobSnapshot<Output> {
+  scheduledTime: string;
+  /** Whether the tick was missed and made up for; null once the job's row is gone and its status `not_found`. */
+  isCatchUp: boolean | null;
+}
+
+/**
+ * Answer of `GET /_api/crons/:name`: a public cron with its newest run, which can be watched by its `jobId` as any job.
+ *
+ * `nextRun` is ISO 8601, and null while the cron is paused or no worker has it.
+ */
+export interface CronSnapshot<Output = unknown> {
+  name: string;
+  paused: boolean;
+  nextRun: string | null;
+  lastRun: CronRunSnapshot<Output> | null;
+}
+
 /** Body of `POST /_api/rpc/:name`. A repeated `requestId` (a UUID) is absorbed for 24 hours. */
 export interface RpcRequest {
   args: unknown;

@@ -107,6 +107,37 @@ CREATE TABLE forge_saved (
 
 -- == Crons: Schedules and their last ticks.
 
+CREATE TABLE forge_crons (
+  name text PRIMARY KEY,
+  expression text NOT NULL,
+  timezone text NOT NULL,
+  -- Of expression and time zone: of two versions that run side by side only the one whose hash this is makes ticks.
+  hash text NOT NULL,
+  catch_up boolean NOT NULL,
+  -- All of a run's row but what differs from run to run.
+  template json NOT NULL,
+  -- Up to here every tick is decided: it has its job, was skipped, or waits in pending.
+  last_tick timestamptz NOT NULL,
+  -- Missed ticks, in milliseconds since 1970 and oldest first, that wait for the run before them to end.
+  pending json NOT NULL DEFAULT '[]',
+  -- Rises with every decision about ticks; who decides names the turn that it has seen.
+  turn integer NOT NULL DEFAULT 0,
+  -- The job of the last tick: while it is unfinished, the next tick overlaps.
+  tick_job_id uuid,
+  -- The newest run, of a tick or triggered.
+  last_job_id uuid,
+  last_scheduled_at timestamptz,
+  skipped integer NOT NULL DEFAULT 0,
+  last_skipped_at timestamptz,
+  paused_at timestamptz,
+  -- The last pause or resume.
+  changed_at timestamptz,
+  changed_by text,
+  -- When a worker process that has this definition was last there.
+  seen_at timestamptz NOT NULL,
+  created_at timestamptz NOT NULL
+);
+
 -- (end of crons)
 
 -- == The view: Every job, for people and for tools that speak SQL: replaced last, when all columns exist.

@@ -109,6 +109,37 @@ CREATE TABLE forge_saved (
 
 -- == Crons: Schedules and their last ticks.
 
+CREATE TABLE forge_crons (
+  name TEXT NOT NULL PRIMARY KEY,
+  expression TEXT NOT NULL,
+  timezone TEXT NOT NULL,
+  -- Of expression and time zone: of two versions that run side by side only the one whose hash this is makes ticks.
+  hash TEXT NOT NULL,
+  catch_up INTEGER NOT NULL,
+  -- All of a run's row but what differs from run to run.
+  template TEXT NOT NULL,
+  -- Up to here every tick is decided: it has its job, was skipped, or waits in pending.
+  last_tick INTEGER NOT NULL,
+  -- Missed ticks as a JSON list, oldest first, that wait for the run before them to end.
+  pending TEXT NOT NULL DEFAULT '[]',
+  -- Rises with every decision about ticks; who decides names the turn that it has seen.
+  turn INTEGER NOT NULL DEFAULT 0,
+  -- The job of the last tick: while it is unfinished, the next tick overlaps.
+  tick_job_id TEXT,
+  -- The newest run, of a tick or triggered.
+  last_job_id TEXT,
+  last_scheduled_at INTEGER,
+  skipped INTEGER NOT NULL DEFAULT 0,
+  last_skipped_at INTEGER,
+  paused_at INTEGER,
+  -- The last pause or resume.
+  changed_at INTEGER,
+  changed_by TEXT,
+  -- When a worker process that has this definition was last there.
+  seen_at INTEGER NOT NULL,
+  created_at INTEGER NOT NULL
+) STRICT;
+
 -- (end of crons)
 
 -- == The view: Every job, for people and for tools that speak SQL: replaced last, when all columns exist.

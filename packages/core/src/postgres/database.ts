@@ -16,6 +16,7 @@ export interface Tables {
   readonly saved: string;
   readonly rateLimits: string;
   readonly ratePlaces: string;
+  readonly crons: string;
   readonly meta: string;
 }
 
@@ -55,6 +56,7 @@ export class Database {
       saved: table("saved"),
       rateLimits: table("rate_limits"),
       ratePlaces: table("rate_places"),
+      crons: table("crons"),
       meta: table("meta"),
     };
     this.address = options.address;

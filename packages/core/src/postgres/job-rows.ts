@@ -15,6 +15,8 @@ export interface StoredKey {
 }
 
 const MS = "interval '1 millisecond'";
+/** How many values the insert of alike jobs takes. */
+const ALIKE_VALUES = 13;
 const DUE = `coalesce(timestamptz 'epoch' + at_ms * ${MS}, now + delay_ms * ${MS})`;
 
 /** Makes and runs the statements that write new jobs. */
@@ -22,6 +24,7 @@ export class JobRows {
   readonly #database: Database;
   readonly #mixed: Statement;
   readonly #alike: Statement;
+  readonly #alikeText: string;
   readonly #alikeWithKey: Statement;
   readonly #claimed: Statement;
   readonly #known: Statement;
@@ -42,6 +45,7 @@ export class JobRows {
         ) AS said OFFSET 0
       ) AS template`;
     this.#database = database;
+    this.#alikeText = alike;
     this.#alike = { name: `${schema}.insert_alike`, text: alike };
     this.#alikeWithKey = {
       name: `${schema}.insert_with_key`,
@@ -101,6 +105,24 @@ export class JobRows {
     const place = [indexable(scope), indexable(key), windowMsOf(hold), keepMsOf(hold)];
     const values = [...this.#alikeValues([job], job, binaryArrays), ...place];
     return (await session.run(this.#alikeWithKey, values)).length === 1;
+  }
+
+  /**
+   * Writes jobs that are alike as one statement with another, and only if that returns a row; tells whether it did.
+   * `condition` makes the other's text, whose values stand behind the given number of them. Sent again where that can help.
+   */
+  insertIf(jobs: readonly NewJob[], condition: (from: number) => string, values: readonly unknown[]): Promise<boolean> {
+    const [first] = jobs as [NewJob, ...NewJob[]];
+    const text = `WITH written AS (${condition(ALIKE_VALUES)})
+      ${this.#alikeText} WHERE EXISTS (SELECT FROM written) RETURNING id`;
+    const all = [...this.#alikeValues(jobs, first, binaryArrays), ...values];
+    return this.#database.retrying((again) =>
+      this.#database.connected(async (session) => {
+        // After a lost answer the jobs may be there.
+        if (again && (await this.known(session, jobs)).size > 0) return true;
+        return (await session.run({ text }, all)).length > 0;
+      }),
+    );
   }
 
   /** Writes a job as one that the worker has claimed, or as pending where that worker is not alive; tells which. */

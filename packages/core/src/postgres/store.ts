@@ -2,6 +2,7 @@ import type { Store } from "../store.ts";
 import { createCancel } from "./cancel.ts";
 import { ChangeFeed } from "./changes.ts";
 import { createClaim } from "./claim.ts";
+import { createCrons } from "./crons.ts";
 import { Database } from "./database.ts";
 import { createHistory } from "./history.ts";
 import { readIdentity } from "./identity.ts";
@@ -46,6 +47,7 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
     sweeps: createSweeps(database, changes),
     history: createHistory(database),
     rateLimits: createRateLimits(database),
+    crons: createCrons(database, changes),
     changes,
     migrate: () => migrate(database),
     checkSchema: () => checkSchema(database),

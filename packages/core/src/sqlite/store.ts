@@ -8,6 +8,7 @@ import { SqliteChanges } from "./changes.ts";
 import { claim, nextDue } from "./claim.ts";
 import { Connection } from "./connection.ts";
 import { readHistory } from "./history.ts";
+import { pause, readCrons, register as registerCrons, resume, seen } from "./crons.ts";
 import { insert, insertClaimed } from "./insert.ts";
 import { listJobs, type Read } from "./list.ts";
 import { checkSchema, migrate, readIdentity } from "./migrate.ts";
@@ -22,6 +23,7 @@ import { toForgeError } from "./sqlite-error.ts";
 import type { Statements } from "./statements.ts";
 import { StoreTime } from "./store-time.ts";
 import { deadLetter, expiredKeys, ratePlaces } from "./sweeps.ts";
+import { advance, trigger } from "./ticks.ts";
 import { update } from "./update.ts";
 import { Upkeep } from "./upkeep.ts";
 import { beat, drain, heed, listWorkers, register, retire, runningCounts } from "./workers.ts";
@@ -131,6 +133,15 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     },
     history: {
       read: ({ jobIds }) => read((sql) => readHistory(sql, jobIds)),
+    },
+    crons: {
+      register: ({ crons, takeOver }) => write((tx) => registerCrons(tx, crons, takeOver)),
+      seen: ({ crons }) => write((tx) => seen(tx, crons)),
+      read: ({ names }) => read((sql) => ({ now: time.now(), crons: readCrons(sql, names) })),
+      advance: (args) => write((tx) => advance(tx, args)),
+      trigger: ({ name, job, scheduledAt }) => write((tx) => trigger(tx, name, job, scheduledAt)),
+      pause: ({ name, by }) => write((tx) => pause(tx, name, by)),
+      resume: ({ name, by }) => write((tx) => resume(tx, name, by)),
     },
     migrate: () => {
       connection.mayCreate = true;

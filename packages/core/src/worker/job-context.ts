@@ -1,5 +1,5 @@
 import { type BoundFetch, boundFetch } from "../bound-fetch.ts";
-import type { ForgeContext, JobContext, JobRateLimit } from "../context.ts";
+import type { CronContext, ForgeContext, JobContext, JobRateLimit } from "../context.ts";
 import { childLogger, type Logger } from "../logger.ts";
 import type { ClaimedJob } from "../store.ts";
 import type { SavedState } from "./saved.ts";
@@ -20,7 +20,7 @@ export interface JobContextParts extends Pick<
 }
 
 /** The names that an application's own context may not take. */
-export const JOB_CONTEXT_NAMES: readonly (keyof JobContext)[] = [
+export const CONTEXT_NAMES: readonly (keyof CronContext)[] = [
   "jobId",
   "attempt",
   "maxAttempts",
@@ -37,6 +37,9 @@ export const JOB_CONTEXT_NAMES: readonly (keyof JobContext)[] = [
   "saved",
   "save",
   "rateLimit",
+  "runId",
+  "scheduledTime",
+  "isCatchUp",
 ];
 
 /** Makes the `ctx` of one run. */
