@@ -11,7 +11,9 @@ async function pictures(page: Page, info: TestInfo, name: string): Promise<void>
     await page.emulateMedia({ colorScheme });
     for (const width of [390, 1280]) {
       await page.setViewportSize({ width, height: 900 });
-      await page.screenshot({ path: info.outputPath(`${name}-${width}-${colorScheme}.png`), fullPage: true });
+      const path = info.outputPath(`${name}-${width}-${colorScheme}.png`);
+      // Colours that are on their way from one scheme to the other would be in the picture.
+      await page.screenshot({ path, fullPage: true, animations: "disabled" });
     }
   }
 }

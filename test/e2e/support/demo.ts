@@ -17,7 +17,7 @@ export interface Demo {
   readonly start: (paceMs: number) => Promise<void>;
   /** Sends a signal and waits until the process is gone. */
   readonly stop: (signal: "SIGTERM" | "SIGKILL") => Promise<void>;
-  /** How many rows a table has, read beside the server. */
+  /** How many rows a table of the SQLite file has, read beside the server. */
   readonly count: (table: string) => number;
   readonly [Symbol.asyncDispose]: () => Promise<void>;
 }
@@ -33,8 +33,8 @@ export function demoOfFile(paceMs: number): () => Demo {
   return () => demo!;
 }
 
-/** Makes a demo that has not been started yet. */
-export async function newDemo(): Promise<Demo> {
+/** Makes a demo that has not been started yet, on an SQLite file or on the PostgreSQL at `databaseUrl`. */
+export async function newDemo({ databaseUrl = "" }: { readonly databaseUrl?: string } = {}): Promise<Demo> {
   const folder = await tempDir("forge-e2e-");
   const port = await freePort();
   let child: ChildProcess | null = null;
@@ -56,6 +56,7 @@ export async function newDemo(): Promise<Demo> {
       child = await listening({
         PORT: String(port),
         HOST: "127.0.0.1",
+        DATABASE_URL: databaseUrl,
         FORGE_DEMO_DATA: folder.path,
         FORGE_DEMO_PACE: String(paceMs),
       });
