@@ -22,7 +22,12 @@ export const ordersSuite: Suite = {
           draining: false,
           heeded: 0,
         });
-        expect(await readWorker(other, "w2")).toMatchObject({ label: null, serves: null, draining: false });
+        expect(await readWorker(other, "w2")).toMatchObject({
+          label: null,
+          serves: null,
+          draining: false,
+          leaseMs: LEASE_MS,
+        });
       },
     },
     {

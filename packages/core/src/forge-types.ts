@@ -6,19 +6,12 @@ import type { JobDefinition } from "./define.ts";
 import type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 import type { Duration } from "./duration.ts";
 import type { Logger } from "./logger.ts";
+import type { Queues } from "./queues.ts";
+import type { Route } from "./route.ts";
 import type { RateLimits } from "./rate-limits.ts";
 import type { Changes, HistoryEvent, JobStateRecord, Priority, Store, StoreIdentity } from "./store.ts";
-
-/** What this process works on. */
-export interface WorkerOptions {
-  /** How many handlers of each queue run at once here. Default `{ default: 10 }`, plus 10 for every queue a job names. */
-  queues?: Record<string, number>;
-  /**
-   * How long this process may be silent before others take its jobs; renewed at a third. A longer lease tolerates longer
-   * pauses, a shorter one resumes sooner after a crash on another host. Default `"30s"`.
-   */
-  lease?: Duration;
-}
+import type { WorkerOptions } from "./worker-options.ts";
+import type { Workers } from "./workers.ts";
 
 /** What `createForge` takes. */
 export interface ForgeOptions {
@@ -32,6 +25,11 @@ export interface ForgeOptions {
   context?: ForgeContext;
   /** `false`: this process dispatches and watches only. Default: it works too. */
   worker?: WorkerOptions | false;
+  /**
+   * Chooses the queue of a dispatch whose options name none, by the job's name and its raw input; undefined leaves it to
+   * the definition. One that throws, or answers no queue's name, refuses the dispatch with `BAD_REQUEST`. Default: none.
+   */
+  route?: Route;
   /** `false`: `start()` only checks that the schema is up to date. Default: it migrates. */
   migrate?: boolean;
   /** Where warnings and handlers' lines go. Default: warnings and errors to the console. */
@@ -183,6 +181,8 @@ export interface Forge {
   /** The registered definition of the jobs of that type; a cron's runs are of the type `cron:<name>`. */
   definition(name: string): JobDefinition | undefined;
   readonly jobs: Jobs;
+  readonly queues: Queues;
+  readonly workers: Workers;
   readonly rateLimits: RateLimits;
   readonly crons: Crons;
   /** Hints about what moved, of this process and of others. */

@@ -1,8 +1,8 @@
-import { checkName, type JobDefinition } from "./define.ts";
+import type { JobDefinition } from "./define.ts";
 import { type DispatchOptions, type DispatchReceipt, jobTemplate, newJob } from "./dispatch.ts";
 import { durationMs } from "./duration.ts";
 import { ForgeError, shown } from "./errors.ts";
-import type { Forge, ForgeOptions, WorkerOptions } from "./forge-types.ts";
+import type { Forge, ForgeOptions } from "./forge-types.ts";
 import { cronsOf } from "./cron/crons-of.ts";
 import { createCrons } from "./cron/crons.ts";
 import { Ticker } from "./cron/ticker.ts";
@@ -10,13 +10,16 @@ import { createJobs } from "./jobs.ts";
 import { Life } from "./life.ts";
 import { childLogger, consoleLogger, type Logger } from "./logger.ts";
 import { refuseUnknownOptions } from "./options.ts";
+import { createQueues } from "./queues.ts";
 import { createRateLimits } from "./rate-limits.ts";
+import { checkRoute, routed } from "./route.ts";
 import type { NewJob } from "./store.ts";
+import { checkWorkerOptions } from "./worker-options.ts";
+import { createWorkers } from "./workers.ts";
 import { CONTEXT_NAMES } from "./worker/job-context.ts";
 import { Worker } from "./worker/worker.ts";
 
 const INSERT_BATCH = 1_000;
-const SLOTS = 10;
 
 /**
  * Makes the engine of one process. Nothing is opened before `start()` or the first dispatch.
@@ -24,18 +27,28 @@ const SLOTS = 10;
  * Throws `BAD_REQUEST` for bad or unknown options, and for two jobs of one name.
  */
 export function createForge(options: ForgeOptions): Forge {
-  refuseUnknownOptions("createForge", options, ["store", "jobs", "crons", "context", "worker", "migrate", "logger"]);
+  refuseUnknownOptions("createForge", options, [
+    "store",
+    "jobs",
+    "crons",
+    "context",
+    "worker",
+    "route",
+    "migrate",
+    "logger",
+  ]);
   const { store } = options;
   if (typeof store?.jobs?.claim !== "function") {
     throw new ForgeError("BAD_REQUEST", "createForge({ store }) takes what sqliteStore or postgresStore made.");
   }
   const log = loggerOf(options.logger ?? consoleLogger);
   const definitions = definitionsOf(options.jobs);
+  const route = checkRoute(options.route);
   const crons = cronsOf(options.crons ?? []);
   /** What a worker runs: jobs, and the runs of crons, which nobody can dispatch. */
   const runnable = new Map([...definitions, ...crons.map(({ job }) => [job.name, job] as const)]);
   const context = contextOf(options.context ?? {});
-  const work = options.worker === false ? null : workOf(options.worker ?? {}, runnable);
+  const work = options.worker === false ? null : checkWorkerOptions(options.worker ?? {}, runnable, process.env);
 
   const insert = async (
     job: JobDefinition,
@@ -52,15 +65,9 @@ export function createForge(options: ForgeOptions): Forge {
     const template = jobTemplate(job, dispatch);
     const rows: NewJob[] = [];
     for (const [index, input] of inputs.entries()) {
-      rows.push(
-        await newJob(
-          job,
-          template,
-          input,
-          inputs.length === 1 ? "The input" : `The input at index ${index}`,
-          requestId,
-        ),
-      );
+      const what = inputs.length === 1 ? "The input" : `The input at index ${index}`;
+      const row = await newJob(job, template, input, what, requestId);
+      rows.push(route === null || dispatch.queue !== undefined ? row : routed(route, row, input));
     }
     const [only] = rows;
     if (rows.length === 1 && only !== undefined && dispatch.tx === undefined && startsAtOnce(only)) {
@@ -91,6 +98,7 @@ export function createForge(options: ForgeOptions): Forge {
     now: () => performance.now(),
   });
   const life = new Life(store, worker, ticker, log);
+  const onOrders = async (): Promise<void> => worker?.ordersChanged();
 
   return {
     start: () => life.start(options.migrate !== false),
@@ -110,6 +118,8 @@ export function createForge(options: ForgeOptions): Forge {
       return receipt as DispatchReceipt;
     },
     jobs,
+    queues: createQueues(store, onOrders),
+    workers: createWorkers(store, onOrders),
     rateLimits: createRateLimits(store),
     definition: (name) => runnable.get(name),
     crons: createCrons(store, crons),
@@ -157,28 +167,4 @@ function contextOf(context: object): object {
     );
   }
   return context;
-}
-
-function workOf(
-  options: WorkerOptions,
-  definitions: ReadonlyMap<string, JobDefinition>,
-): { queues: Record<string, number>; leaseMs: number } {
-  refuseUnknownOptions("worker", options, ["queues", "lease"]);
-  const named = ["default", ...[...definitions.values()].map((job) => job.queue)];
-  const queues = options.queues ?? Object.fromEntries(named.map((queue) => [queue, SLOTS]));
-  for (const [queue, slots] of Object.entries(queues)) {
-    checkName("A queue's name", queue);
-    if (!Number.isInteger(slots) || slots < 1 || slots > 10_000) {
-      throw new ForgeError(
-        "BAD_REQUEST",
-        `worker.queues.${queue} must be a whole number from 1 to 10,000; got ${shown(slots)}.`,
-      );
-    }
-  }
-  const leaseMs = durationMs(options.lease ?? "30s", "worker.lease");
-  if (leaseMs > 24 * 60 * 60_000)
-    throw new ForgeError("BAD_REQUEST", `worker.lease must be at most "24h"; got ${shown(options.lease)}.`);
-  if (leaseMs < 500)
-    throw new ForgeError("BAD_REQUEST", `worker.lease must be at least "500ms"; got ${shown(options.lease)}.`);
-  return { queues, leaseMs };
 }

@@ -12,16 +12,13 @@ export type { Duration } from "./duration.ts";
 
 // Running
 export { createForge } from "./forge.ts";
-export type {
-  Forge,
-  ForgeOptions,
-  Job,
-  JobEvent,
-  JobListOptions,
-  Jobs,
-  RetryOneOptions,
-  WorkerOptions,
-} from "./forge-types.ts";
+export type { Forge, ForgeOptions, Job, JobEvent, JobListOptions, Jobs, RetryOneOptions } from "./forge-types.ts";
+export { queuesFromEnv } from "./queue-options.ts";
+export type { QueueBackoffOptions, QueueOptions } from "./queue-options.ts";
+export type { Queue, Queues } from "./queues.ts";
+export type { Route } from "./route.ts";
+export type { WorkerOptions } from "./worker-options.ts";
+export type { WorkerInfo, Workers } from "./workers.ts";
 export type { Cron, CronRun, Crons, PreviewOptions } from "./cron/crons.ts";
 export type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 export type { BoundFetch, BoundFetchInit } from "./bound-fetch.ts";

@@ -2,6 +2,7 @@ import { ForgeError } from "./errors.ts";
 import type { Logger } from "./logger.ts";
 import { periodic } from "./maintenance/periodic.ts";
 import { rescueDead } from "./maintenance/rescue.ts";
+import { unservedCheck } from "./maintenance/unserved.ts";
 import { sweepEnded } from "./maintenance/sweep.ts";
 import type { Ticker } from "./cron/ticker.ts";
 import type { Store } from "./store.ts";
@@ -60,6 +61,13 @@ export class Life {
     const isStopping = (): boolean => this.#stopping !== null;
     this.#sweeps.push(
       periodic("rescue", lease.intervalMs, () => rescueDead(rescue), this.#log, Math.random),
+      periodic(
+        "unserved jobs",
+        lease.intervalMs,
+        unservedCheck({ store: this.#store, lease, log: this.#log }),
+        this.#log,
+        Math.random,
+      ),
       periodic("dead letters", SWEEP_MS, () => sweepEnded(this.#store.sweeps, isStopping), this.#log, Math.random),
     );
   }

@@ -82,13 +82,13 @@ function callable<Args extends unknown[], Made extends Error>(
 }
 
 /** Why a handler's `signal` aborted. */
-export type AbortCode = "CANCELLED" | "TIMEOUT" | "SHUTDOWN" | "LEASE_LOST";
+export type AbortCode = "CANCELLED" | "TIMEOUT" | "SHUTDOWN" | "SCALED_DOWN" | "LEASE_LOST";
 
 /**
  * The `reason` of an aborted `signal`.
  *
- * `CANCELLED`: somebody cancelled the job. `TIMEOUT`: its time is up. `SHUTDOWN`: the process stops. `LEASE_LOST`: another
- * worker may own the job by now. A handler has 5 s from then on; what it says later no longer counts.
+ * `CANCELLED`: somebody cancelled the job. `TIMEOUT`: its time is up. `SHUTDOWN`: the process stops. `SCALED_DOWN`: its
+ * queue was given fewer slots here. `LEASE_LOST`: another worker may own the job by now. A handler has 5 s from then on; what it says later no longer counts.
  */
 export class JobAborted extends Error {
   override readonly name: string = "JobAborted";

@@ -20,8 +20,9 @@ CREATE TABLE forge_queues (
 -- Rises with every change that workers are to heed, so that one who waits for them knows which change they have seen.
 INSERT INTO forge_meta (name, value) VALUES ('orders_version', '0');
 
--- What a worker says of itself: a name for people, and what it serves, as JSON. Null for a worker of the release before.
-ALTER TABLE forge_workers ADD COLUMN label text, ADD COLUMN serves text;
+-- What a worker says of itself: a name for people, what it serves, as JSON, and how long it may be silent. Null for a worker
+-- of the release before.
+ALTER TABLE forge_workers ADD COLUMN label text, ADD COLUMN serves text, ADD COLUMN lease_ms double precision;
 -- Since when it takes nothing new, because somebody said so.
 ALTER TABLE forge_workers ADD COLUMN draining_at timestamptz;
 -- The last change that it has heeded.

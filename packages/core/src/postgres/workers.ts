@@ -13,6 +13,7 @@ type WorkerRow = [
   pid: number,
   processStart: string,
   leaseLeftMs: number,
+  leaseMs: number | null,
   label: string | null,
   serves: string | null,
   draining: boolean,
@@ -33,8 +34,8 @@ export function createWorkers(database: Database, hints: HintSink): WorkerVerbs 
     name: `${schema}.worker_register`,
     // Retired workers stay for a day, for whoever asks what happened.
     text: `WITH old AS (DELETE FROM ${tables.workers} WHERE retired_at < ${now("$8")} - interval '1 day')
-      INSERT INTO ${tables.workers} AS w (id, host, boot_id, pid_namespace, pid, process_start, registered_at, lease_until, label, serves)
-      VALUES ($1, $2, $3, $4, $5, $6, ${now("$8")}, ${now("$8")} + $7::float8 * ${MS}, $9, $10)
+      INSERT INTO ${tables.workers} AS w (id, host, boot_id, pid_namespace, pid, process_start, registered_at, lease_until, label, serves, lease_ms)
+      VALUES ($1, $2, $3, $4, $5, $6, ${now("$8")}, ${now("$8")} + $7::float8 * ${MS}, $9, $10, $7::float8)
       ON CONFLICT (id) DO UPDATE SET lease_until = excluded.lease_until WHERE w.retired_at IS NULL`,
   };
   // Asks for an order, by a condition that does not make it pointless, and for a limit that is none, so that the planner
@@ -52,7 +53,7 @@ export function createWorkers(database: Database, hints: HintSink): WorkerVerbs 
   };
   const list = {
     text: `SELECT id, host, boot_id, pid_namespace, pid, process_start, date_part('epoch', lease_until - ${now("$1")}) * 1e3,
-        label, serves, draining_at IS NOT NULL, heeded
+        lease_ms, label, serves, draining_at IS NOT NULL, heeded
       FROM ${tables.workers} WHERE retired_at IS NULL ORDER BY id`,
   };
   const retire = {
@@ -125,8 +126,9 @@ export function createWorkers(database: Database, hints: HintSink): WorkerVerbs 
 }
 
 function workerRecord(row: WorkerRow): WorkerRecord {
-  const [id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs, label, serves, draining, heeded] = row;
+  const [id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs, leaseMs, label, serves, draining, heeded] =
+    row;
   const process = { host, bootId, pidNamespace, pid, processStart };
   const said = { label, serves: serves === null ? null : (JSON.parse(serves) as WorkerServes) };
-  return { id, ...process, leaseLeftMs, ...said, draining, heeded };
+  return { id, ...process, leaseLeftMs, leaseMs, ...said, draining, heeded };
 }

@@ -14,8 +14,8 @@ export function takerNo(sql: Statements, workerId: string): number | undefined {
 }
 
 const REGISTER = `
-  INSERT INTO forge_workers (id, lease_until, registered_at, pid, host, boot_id, pid_namespace, process_start, label, serves)
-  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+  INSERT INTO forge_workers (id, lease_until, registered_at, pid, host, boot_id, pid_namespace, process_start, label, serves, lease_ms)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
 
 interface RegisterArgs {
   readonly workerId: string;
@@ -28,7 +28,7 @@ interface RegisterArgs {
 export function register({ sql, now }: WriteTx, { workerId, leaseMs, process, label, serves }: RegisterArgs): void {
   const { pid, host, bootId, pidNamespace, processStart } = process;
   const said = [label ?? null, serves === undefined ? null : JSON.stringify(serves)];
-  sql.run(REGISTER, workerId, now + leaseMs, now, pid, host, bootId, pidNamespace, processStart, ...said);
+  sql.run(REGISTER, workerId, now + leaseMs, now, pid, host, bootId, pidNamespace, processStart, ...said, leaseMs);
 }
 
 const HELD =
@@ -47,7 +47,7 @@ export function beat({ sql, now }: WriteTx, workerId: string, leaseMs: number): 
 
 const LIST = `
   SELECT id, host, boot_id AS bootId, pid_namespace AS pidNamespace, pid, process_start AS processStart,
-    lease_until - ? AS leaseLeftMs, label, serves, draining_at IS NOT NULL AS draining, heeded
+    lease_until - ? AS leaseLeftMs, lease_ms AS leaseMs, label, serves, draining_at IS NOT NULL AS draining, heeded
   FROM forge_workers ORDER BY id`;
 
 type WorkerRow = Omit<WorkerRecord, "serves" | "draining"> & {

@@ -24,6 +24,8 @@ export interface WorkerRecord extends ProcessIdentity {
   readonly id: string;
   /** Milliseconds until its lease ends, by the store's clock; negative once it has. */
   readonly leaseLeftMs: number;
+  /** The length of its lease; null for a worker of the release before. */
+  readonly leaseMs: number | null;
   /** Its name for people; null for a worker of the release before. */
   readonly label: string | null;
   /** Null for a worker of the release before. */

@@ -30,14 +30,15 @@ const LONGEST_PAUSE_MS = 5_000;
  *
  * Draining: claims follow each other, one under way at a time, while slots or buffer have room and each comes back full.
  * Asleep, after a claim that came back short: woken by a hint, by the next job that falls due, or after a second; a slot
- * that falls free does not wake it. Pausing, after a failed claim: hints are ignored until a jittered wait is over.
+ * that falls free does not wake it. Pausing, after a failed claim: hints are ignored until a jittered wait is over. Closed:
+ * nothing is claimed or started until it is opened again, and a claim under way hands what it brings to the host.
  * Stopped: nothing is claimed or started any more.
  */
 export class ClaimLoop {
   readonly #host: ClaimHost;
   readonly #queue: string;
   readonly #types: readonly string[];
-  readonly #slots: number;
+  #slots: number;
   readonly #pace: Pace;
   #buffer: ClaimedJob[] = [];
   #taken = 0;
@@ -45,6 +46,7 @@ export class ClaimLoop {
   #claiming: Promise<void> | null = null;
   #hinted = false;
   #asleep = false;
+  #closed = false;
   #stopped = false;
   #claims = 0;
   #failures = 0;
@@ -78,7 +80,8 @@ export class ClaimLoop {
    * knows, so the job overtakes nobody. Answers the worker id to claim it for; `slotFreed` or `returnSlot` ends the loan.
    */
   lendSlot(): string | null {
-    if (!this.#asleep || this.#stopped || this.#running >= this.#slots || !this.#host.mayStart()) return null;
+    if (!this.#asleep || this.#closed || this.#stopped || this.#running >= this.#slots || !this.#host.mayStart())
+      return null;
     const workerId = this.#host.workerId();
     if (workerId !== null) this.#running++;
     return workerId;
@@ -90,15 +93,16 @@ export class ClaimLoop {
     this.pump();
   }
 
-  /** A handler gave its slot back after so many milliseconds. */
-  slotFreed(ms: number): void {
+  /** A handler gave its slot back after so many milliseconds; null if they tell nothing of how long handlers take. */
+  slotFreed(ms: number | null): void {
     this.#running--;
-    this.#pace.add(ms);
+    if (ms !== null) this.#pace.add(ms);
     this.pump();
   }
 
   /** Starts what may start, and claims what there is room for. */
   pump(): void {
+    if (this.#closed) return;
     while (this.#waiting > 0 && this.#running < this.#slots && !this.#stopped && this.#host.mayStart()) {
       const job = this.#shift();
       this.#running++;
@@ -106,6 +110,28 @@ export class ClaimLoop {
     }
     if (this.#claiming === null && !this.#asleep && !this.#stopped && this.#failures === 0 && this.#room() > 0)
       this.#claim();
+  }
+
+  /** How many handlers run at once from now on. Answers the jobs that wait for a slot, where it is fewer than before. */
+  resize(slots: number): ClaimedJob[] {
+    const fewer = slots < this.#slots;
+    this.#slots = slots;
+    if (fewer) return this.takeBuffered();
+    this.pump();
+    return [];
+  }
+
+  /** Claims and starts nothing until `open`. Answers the jobs that wait for a slot. */
+  close(): ClaimedJob[] {
+    this.#closed = true;
+    return this.takeBuffered();
+  }
+
+  /** Claims and starts again. */
+  open(): void {
+    if (!this.#closed) return;
+    this.#closed = false;
+    this.resume();
   }
 
   /** Takes a job out of the buffer: it was cancelled or is no longer this process's. */
@@ -153,6 +179,7 @@ export class ClaimLoop {
 
   #claim(): void {
     clearTimeout(this.#timer);
+    if (this.#closed) return;
     const workerId = this.#host.workerId();
     if (workerId === null) {
       this.#timer = setTimeout(() => this.resume(), POLL_CEILING_MS);
@@ -184,7 +211,7 @@ export class ClaimLoop {
 
   #sleep(): void {
     this.#asleep = true;
-    if (this.#stopped) return;
+    if (this.#stopped || this.#closed) return;
     // A due time is asked for at most every 200 ms: a stream of single jobs would otherwise pay a second query each.
     const wait = Math.max(0, this.#lastDueCheck + DUE_CHECK_MS - this.#host.now());
     this.#timer = setTimeout(() => void this.#sleepUntilDue(), wait);
@@ -198,7 +225,7 @@ export class ClaimLoop {
     } catch {
       // The claim after the ceiling meets the same trouble, and reports it.
     }
-    if (!this.#asleep || this.#stopped) return;
+    if (!this.#asleep || this.#stopped || this.#closed) return;
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => this.wake(), Math.min(due ?? POLL_CEILING_MS, POLL_CEILING_MS));
   }

@@ -1,6 +1,6 @@
 import { newId } from "../id.ts";
 import type { Logger } from "../logger.ts";
-import type { HeldRow, ProcessIdentity, WorkerVerbs } from "../store.ts";
+import type { HeldRow, ProcessIdentity, WorkerServes, WorkerVerbs } from "../store.ts";
 
 /** What the lease asks of the worker around it. */
 export interface LeaseHost {
@@ -10,6 +10,10 @@ export interface LeaseHost {
   readonly now: () => number;
   /** What this process holds in memory at this moment, as id to claim number. */
   held(): Map<string, number>;
+  /** What the worker's row says of it besides where it runs. */
+  about(workerId: string): { readonly label: string; readonly serves: WorkerServes };
+  /** Learns what the worker is to heed, before anything may start under a lease that was not in force. */
+  readOrders(): Promise<void>;
   /** The lease is over: another process may own everything held. Nothing may start until `onRenewed`. */
   onLost(): void;
   /** The lease is (back) in force under this worker id. */
@@ -103,14 +107,21 @@ export class Lease {
   async #renew(): Promise<void> {
     const sentAt = this.#host.now();
     if (!this.#registered) {
-      await this.#host.workers.register({ workerId: this.#workerId, leaseMs: this.#leaseMs, process: this.#process });
+      await this.#host.workers.register({
+        workerId: this.#workerId,
+        leaseMs: this.#leaseMs,
+        process: this.#process,
+        ...this.#host.about(this.#workerId),
+      });
       this.#registered = true;
+      await this.#host.readOrders();
       this.#renewed(sentAt);
       return;
     }
     const heldBefore = this.#host.held();
     const { alive, rows } = await this.#host.workers.beat({ workerId: this.#workerId, leaseMs: this.#leaseMs });
     if (alive) {
+      if (!this.#inForce) await this.#host.readOrders();
       this.#renewed(sentAt);
       this.#host.onRows(rows, heldBefore);
       return;

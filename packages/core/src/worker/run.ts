@@ -49,6 +49,7 @@ const ABORT_SENTENCES: Record<AbortCode, string> = {
   CANCELLED: "The job was cancelled.",
   TIMEOUT: "The job ran out of time.",
   SHUTDOWN: "The process stops.",
+  SCALED_DOWN: "Fewer jobs of this queue may run here now.",
   LEASE_LOST: "Another worker may own the job by now.",
 };
 
@@ -88,6 +89,16 @@ export class Run implements UpdateSource {
   /** How long the handler has had its slot, in milliseconds. */
   get ms(): number {
     return performance.now() - this.#startedAt;
+  }
+
+  /** Whether the handler was told to stop. */
+  get aborted(): boolean {
+    return this.#abortedBy !== null;
+  }
+
+  /** Whether the handler has not given its slot back yet. */
+  get holdsSlot(): boolean {
+    return this.#slotHeld;
   }
 
   /** Whether the outcome is handed in. */

@@ -4,7 +4,7 @@ import type { JobOverrides } from "../dispatch.ts";
 import { isNamedBy } from "../error-match.ts";
 import { ForgeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
-import { Dead, type JobAborted, RateLimited, Snooze } from "../outcomes.ts";
+import { type AbortCode, Dead, type JobAborted, RateLimited, Snooze } from "../outcomes.ts";
 import { type QueueBackoff, retryDelayMs, retryPolicy } from "../retry-policy.ts";
 import type { ClaimedJob, Outcome } from "../store.ts";
 import { serialiseOutput } from "../values.ts";
@@ -29,6 +29,9 @@ export interface Ending {
 const DISCARD_MS = 5_000;
 const DRAIN_MS = 5_000;
 
+/** Why a handler is told to stop for reasons of its process: its job goes back, uncounted. */
+const NOT_ITS_FAULT: ReadonlySet<AbortCode> = new Set(["SHUTDOWN", "SCALED_DOWN", "LEASE_LOST"]);
+
 /** The output as it is stored. Throws `Hopeless` where JSON or the size limit refuses it. */
 export function outputJson({ job, log }: Pick<Ending, "job" | "log">, output: unknown): string {
   try {
@@ -52,7 +55,7 @@ export async function endedBadly(ending: Ending, thrown: unknown): Promise<Outco
   }
   const error = runError(definition, job.id, thrown);
   if (thrown instanceof Dead) return { kind: "dead_letter", ...error };
-  if (abortedBy?.code === "SHUTDOWN" || abortedBy?.code === "LEASE_LOST") return { kind: "given_back", delayMs: 0 };
+  if (abortedBy !== null && NOT_ITS_FAULT.has(abortedBy.code)) return { kind: "given_back", delayMs: 0 };
   // The store makes a cancellation of it, with the reason that its row holds.
   if (cancelRequested) return { kind: "failed", ...error };
   if (thrown instanceof Hopeless) return hopeless(ending, thrown);

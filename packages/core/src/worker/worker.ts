@@ -4,24 +4,30 @@ import type { Forge, Jobs } from "../forge-types.ts";
 import type { Logger } from "../logger.ts";
 import { longTimer } from "../long-timer.ts";
 import type { AbortCode } from "../outcomes.ts";
-import type { ClaimedJob, HeldRow, NewJob, Store } from "../store.ts";
+import type { ClaimedJob, HeldRow, NewJob, Store, WorkerServes } from "../store.ts";
 import { CancelWatch } from "./cancel-watch.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import { Flusher } from "./flusher.ts";
 import { jobRateLimit } from "./job-rate-limit.ts";
 import { Lease } from "./lease.ts";
 import { watchLoopLag } from "./loop-lag.ts";
+import { Orders } from "./orders.ts";
 import { thisProcess } from "./process-identity.ts";
 import { GRACE_MS, Run, type RunHost } from "./run.ts";
 import { SavedBatches } from "./saved.ts";
+import { ScaleDown } from "./scale-down.ts";
 import { TokenDesk } from "./token-desk.ts";
 
 /** What a worker is made of. */
 export interface WorkerDeps {
   readonly store: Store;
   readonly definitions: ReadonlyMap<string, JobDefinition>;
-  /** Handlers at once, by queue. */
+  /** Handlers at once, by queue, where the queue's settings do not say otherwise. */
   readonly queues: Readonly<Record<string, number>>;
+  /** The name of this worker for people, by its id. */
+  readonly label: (workerId: string) => string;
+  /** How long surplus handlers of a queue may go on once it has fewer slots. */
+  readonly scaleDownGraceMs: number;
   readonly leaseMs: number;
   readonly context: ForgeContext;
   readonly log: Logger;
@@ -64,6 +70,8 @@ export class Worker {
   readonly #deps: WorkerDeps;
   readonly #flusher: Flusher;
   readonly #cancelWatch: CancelWatch;
+  readonly #orders: Orders;
+  readonly #scaleDown: ScaleDown;
   readonly #runHost: RunHost;
   readonly #loops = new Map<string, ClaimLoop>();
   readonly #held = new Map<string, Holding>();
@@ -87,17 +95,33 @@ export class Worker {
       () => this.#runningIds(),
       (id) => this.cancelled(id),
     );
+    this.#orders = new Orders({
+      workers: store.workers,
+      log,
+      workerId: () => this.lease.ownId,
+      apply: () => this.#applyOrders(),
+    });
+    this.#scaleDown = new ScaleDown({
+      graceMs: deps.scaleDownGraceMs,
+      slots: (queue) => this.#slots(queue),
+      runs: (queue) => this.#runsIn(queue),
+    });
     this.lease = new Lease(
       {
         workers: store.workers,
         log,
         now: () => performance.now(),
+        about: (workerId) => this.#about(workerId),
+        readOrders: () => this.#orders.read(),
         held: () => this.#heldClaims(),
         onLost: () => this.#onLeaseLost(),
         onRenewed: () => {
           for (const loop of this.#loops.values()) loop.resume();
         },
-        onRows: (rows, heldBefore) => this.#reconcile(rows, heldBefore),
+        onRows: (rows, heldBefore) => {
+          this.#reconcile(rows, heldBefore);
+          void this.#orders.refresh();
+        },
       },
       deps.leaseMs,
       thisProcess(),
@@ -109,11 +133,11 @@ export class Worker {
       context: deps.context,
       dispatch: deps.dispatch,
       jobs: deps.jobs,
-      queueBackoff: () => null,
+      queueBackoff: (queue) => this.#orders.queue(queue) ?? null,
       saved: new SavedBatches(store.saved),
       rateLimit: (jobId, signal) => jobRateLimit(jobId, signal, desk, store.rateLimits),
       push: (update, source) => this.#flusher.push(update, source),
-      mayAbandon: ({ job }) => this.#stopping || (this.#zombies.get(job.queue) ?? 0) < (deps.queues[job.queue] ?? 0),
+      mayAbandon: ({ job }) => this.#stopping || (this.#zombies.get(job.queue) ?? 0) < this.#slots(job.queue),
       freeSlot: (run, zombie) => this.#onSlotFree(run, zombie),
       zombieEnded: ({ job }) => this.#countZombie(job.queue, -1),
       whyStale: ({ job }) => this.#whyStale(job.id),
@@ -131,11 +155,13 @@ export class Worker {
       onMoved: (hints, origin) => {
         if (origin === "foreign") this.#cancelWatch.onMoved(hints);
       },
-      onLive: () => {},
+      onLive: (live) => this.#orders.hears(live),
+      onOrders: () => void this.#orders.refresh(),
     });
     this.#unwatchLag = watchLoopLag(this.lease.intervalMs, this.#deps.log);
     try {
       await this.lease.start();
+      this.#orders.begin();
     } catch (error) {
       this.#unwatchLag();
       this.#unsubscribe();
@@ -146,6 +172,8 @@ export class Worker {
   /** Stops as the class comment says; resolves once everything that jobs had to say is written, or cannot be. */
   async stop(timeoutMs: number): Promise<void> {
     this.#stopping = true;
+    this.#orders.stop();
+    this.#scaleDown.stop();
     for (const loop of this.#loops.values()) {
       loop.stop();
       for (const job of loop.takeBuffered()) this.#giveBack(job);
@@ -228,6 +256,44 @@ export class Worker {
     else if (holding) this.#drop(holding.job);
   }
 
+  /** Learns at once of orders that this process gave. Never rejects. */
+  ordersChanged(): Promise<void> {
+    return this.#orders.refresh();
+  }
+
+  #about(workerId: string): { label: string; serves: WorkerServes } {
+    const { label, queues, definitions, log } = this.#deps;
+    log.info("Working", { worker: label(workerId), queues });
+    return { label: label(workerId), serves: { queues, types: [...definitions.keys()] } };
+  }
+
+  #applyOrders(): void {
+    for (const [queue, loop] of this.#loops) {
+      const waiting = this.#isClosed(queue) ? loop.close() : [];
+      waiting.push(...loop.resize(this.#slots(queue)));
+      for (const job of waiting) this.#giveBack(job);
+      this.#scaleDown.look(queue);
+      if (!this.#isClosed(queue)) loop.open();
+    }
+    const closed = this.#suspects.filter(({ queue }) => this.#isClosed(queue));
+    for (const job of closed) this.#suspects.splice(this.#suspects.indexOf(job), 1);
+    for (const job of closed) this.#giveBack(job);
+  }
+
+  #isClosed(queue: string): boolean {
+    return this.#orders.drains || (this.#orders.queue(queue)?.pausedAt ?? null) !== null;
+  }
+
+  #slots(queue: string): number {
+    return this.#orders.queue(queue)?.concurrency ?? this.#deps.queues[queue] ?? 0;
+  }
+
+  /** The runs that hold slots of the queue; suspects run beside them. */
+  #runsIn(queue: string): Run[] {
+    const runs = [...this.#held.values()].flatMap(({ run }) => (run === null ? [] : [run]));
+    return runs.filter((run) => run.job.queue === queue && run.holdsSlot && run !== this.#suspectRunning);
+  }
+
   #makeLoop(queue: string, slots: number): ClaimLoop {
     const { store, log, random, definitions } = this.#deps;
     const host = {
@@ -246,7 +312,7 @@ export class Worker {
   /** Takes in a claimed job; answers whether it waits for a slot of its loop. */
   #accept(job: ClaimedJob): boolean {
     this.#held.set(job.id, { job, run: null });
-    if (this.#stopping) {
+    if (this.#stopping || this.#isClosed(job.queue)) {
       this.#giveBack(job);
       return false;
     }
@@ -283,7 +349,7 @@ export class Worker {
       this.#suspectRunning = null;
       this.#startSuspect();
     } else {
-      this.#loops.get(run.job.queue)?.slotFreed(run.ms);
+      this.#loops.get(run.job.queue)?.slotFreed(run.aborted ? null : run.ms);
     }
     if (this.#running === 0) this.#quiet?.();
   }
