@@ -27,6 +27,7 @@ export const insertSuite: Suite = {
           input: '{"format":"csv"}',
           output: null,
           error: null,
+          parentId: null,
           publicError: null,
           progress: null,
           message: null,

@@ -1,5 +1,6 @@
 import { cancelSuite } from "./cancel.suite.ts";
 import { changesSuite } from "./changes.suite.ts";
+import { childrenSuite } from "./children.suite.ts";
 import { claimSuite } from "./claim.suite.ts";
 import { errorsSuite } from "./errors.suite.ts";
 import { fenceSuite } from "./fence.suite.ts";
@@ -50,6 +51,7 @@ export const SUITES: readonly Suite[] = [
   queuesSuite,
   ordersSuite,
   cancelSuite,
+  childrenSuite,
   retrySuite,
   historySuite,
   transitionsSuite,

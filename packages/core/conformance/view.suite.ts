@@ -6,7 +6,7 @@ import type { Suite } from "./suite.ts";
 
 /** The columns that operators may query by name. */
 const COLUMNS = `
-  id job_type queue priority status input output error progress message attempts max_attempts owner revision
+  id job_type queue priority status input output error progress message attempts max_attempts owner parent_id revision
   created_at scheduled_at claimed_at started_at completed_at failed_at cancel_requested_at cancelled_at discarded_at
 `
   .trim()

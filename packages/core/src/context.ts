@@ -1,4 +1,5 @@
 import type { BoundFetch } from "./bound-fetch.ts";
+import type { ChildId, ChildOptions } from "./child-types.ts";
 import type { JobDefinition } from "./define.ts";
 import type { DispatchOptions } from "./dispatch.ts";
 import type { Jobs } from "./forge-types.ts";
@@ -83,6 +84,20 @@ export interface JobContext extends ForgeContext {
     input: NoInfer<Input>,
     options?: DispatchOptions,
   ) => Promise<string>;
+  /**
+   * Dispatches a job as a child of this one, and answers its id.
+   *
+   * A run that comes again finds its children by job, input and which of several alike it is: those that completed or are
+   * under way are used again, and one that ended without success is made anew. A child has this job's owner; it is
+   * cancelled with this job, and otherwise goes on whatever becomes of it. Errors as `Forge.dispatch`, and, having changed
+   * nothing, the `JobAborted` when the job is cancelled or no longer this run's; `KEY_HELD` where the child's idempotency
+   * key is held by a job that waits for this one.
+   */
+  readonly dispatchChild: <Input, Output>(
+    job: JobDefinition<Input, Output>,
+    input: NoInfer<Input>,
+    options?: ChildOptions,
+  ) => Promise<ChildId<Output>>;
 }
 
 /** What a cron's handler gets. */

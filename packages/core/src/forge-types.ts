@@ -54,6 +54,8 @@ export interface Job<Input = unknown, Output = unknown> {
   attempts: number;
   maxAttempts: number;
   owner: string | null;
+  /** The id of the job that dispatched it as its child, or null. */
+  parentId: string | null;
   revision: number;
   createdAt: Date;
   scheduledAt: Date;
@@ -103,6 +105,8 @@ export interface JobListOptions {
   type?: string;
   queue?: string;
   owner?: string;
+  /** The id of a job: its children, those that were made anew included. */
+  parent?: string;
   /** `cursor` of the page before. */
   cursor?: string;
   /** 1 to 1,000. Default 50. */

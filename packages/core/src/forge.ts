@@ -17,6 +17,7 @@ import type { NewJob } from "./store.ts";
 import { checkWorkerOptions } from "./worker-options.ts";
 import { createWorkers } from "./workers.ts";
 import { CONTEXT_NAMES } from "./worker/job-context.ts";
+import type { NewChild } from "./worker/children.ts";
 import { Worker } from "./worker/worker.ts";
 
 const INSERT_BATCH = 1_000;
@@ -50,12 +51,12 @@ export function createForge(options: ForgeOptions): Forge {
   const context = contextOf(options.context ?? {});
   const work = options.worker === false ? null : checkWorkerOptions(options.worker ?? {}, runnable, process.env);
 
-  const insert = async (
+  const newRows = async (
     job: JobDefinition,
     inputs: readonly unknown[],
     dispatch: DispatchOptions,
     requestId?: string,
-  ): Promise<DispatchReceipt[]> => {
+  ): Promise<NewJob[]> => {
     if (definitions.get(job?.name) !== job) {
       throw new ForgeError(
         "NOT_FOUND",
@@ -69,6 +70,15 @@ export function createForge(options: ForgeOptions): Forge {
       const row = await newJob(job, template, input, what, requestId);
       rows.push(route === null || dispatch.queue !== undefined ? row : routed(route, row, input));
     }
+    return rows;
+  };
+  const insert = async (
+    job: JobDefinition,
+    inputs: readonly unknown[],
+    dispatch: DispatchOptions,
+    requestId?: string,
+  ): Promise<DispatchReceipt[]> => {
+    const rows = await newRows(job, inputs, dispatch, requestId);
     const [only] = rows;
     if (rows.length === 1 && only !== undefined && dispatch.tx === undefined && startsAtOnce(only)) {
       if (await worker?.insertAndStart(only)) return [{ id: only.id, created: true }];
@@ -85,11 +95,26 @@ export function createForge(options: ForgeOptions): Forge {
     return (receipt as DispatchReceipt).id;
   };
 
-  const jobs = createJobs(store, (id) => worker?.cancelled(id));
+  const newChild: NewChild = async (job, input, childOptions) => {
+    const [row] = await newRows(job, [input], childOptions);
+    return row as NewJob;
+  };
+
+  const jobs = createJobs(store, (id) => worker?.cancelledHere(id));
   const worker =
     work === null
       ? null
-      : new Worker({ store, definitions: runnable, ...work, context, log, random: Math.random, dispatch, jobs });
+      : new Worker({
+          store,
+          definitions: runnable,
+          ...work,
+          context,
+          log,
+          random: Math.random,
+          dispatch,
+          newChild,
+          jobs,
+        });
   const ticker = new Ticker({
     crons: store.crons,
     definitions: crons,

@@ -20,6 +20,7 @@ export type { Route } from "./route.ts";
 export type { WorkerOptions } from "./worker-options.ts";
 export type { WorkerInfo, Workers } from "./workers.ts";
 export type { Cron, CronRun, Crons, PreviewOptions } from "./cron/crons.ts";
+export type { ChildId, ChildOptions } from "./child-types.ts";
 export type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 export type { BoundFetch, BoundFetchInit } from "./bound-fetch.ts";
 export type { RateLimit, RateLimitOptions, RateLimits } from "./rate-limits.ts";

@@ -19,6 +19,7 @@ export function jobOf(record: JobRecord): Job {
     attempts: record.attempts,
     maxAttempts: record.maxAttempts,
     owner: record.owner,
+    parentId: record.parentId,
     revision: record.revision,
     createdAt: new Date(record.createdAt),
     scheduledAt: new Date(record.scheduledAt),

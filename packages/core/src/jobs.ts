@@ -112,7 +112,7 @@ function actor(by: string | undefined): { by?: string } {
 function listQuery(
   options: JobListOptions,
 ): { limit: number } & Omit<JobListOptions, "limit" | "cursor"> & { before?: string } {
-  refuseUnknownOptions("jobs.list", options, ["status", "type", "queue", "owner", "cursor", "limit"]);
+  refuseUnknownOptions("jobs.list", options, ["status", "type", "queue", "owner", "parent", "cursor", "limit"]);
   const { cursor, limit = USUALLY_LISTED, ...filters } = options;
   if (!Number.isInteger(limit) || limit < 1 || limit > MOST_LISTED) {
     throw new ForgeError("BAD_REQUEST", `limit must be a whole number from 1 to ${MOST_LISTED}; got ${shown(limit)}.`);
@@ -123,6 +123,7 @@ function listQuery(
       `status must be one of ${JOB_STATUSES.join(", ")}; got ${shown(filters.status)}.`,
     );
   }
+  if (filters.parent !== undefined) checkId(filters.parent, "parent");
   return { ...filters, limit, ...(cursor !== undefined && { before: checkId(cursor, "cursor") }) };
 }
 

@@ -1,6 +1,7 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { CronVerbs } from "./store/cron-verbs.ts";
 import type { HistoryVerbs } from "./store/history-verbs.ts";
+import type { ChildVerbs } from "./store/child-verbs.ts";
 import type { QueueVerbs } from "./store/queue-verbs.ts";
 import type { RateLimitVerbs } from "./store/rate-limits.ts";
 import type { WorkerVerbs } from "./store/worker-verbs.ts";
@@ -8,6 +9,7 @@ import type { SavedVerbs } from "./store/saved-verbs.ts";
 
 export type * from "./store/cron-verbs.ts";
 export type * from "./store/history-verbs.ts";
+export type * from "./store/child-verbs.ts";
 export type * from "./store/queue-verbs.ts";
 export type * from "./store/saved-verbs.ts";
 export type * from "./store/rate-limits.ts";
@@ -158,6 +160,8 @@ export interface JobRecord extends JobStateRecord {
   readonly input: string;
   /** The full text of the last error, for operators. */
   readonly error: string | null;
+  /** The job that dispatched it as its child. */
+  readonly parentId: string | null;
   readonly attempts: number;
   readonly maxAttempts: number;
   readonly createdAt: number;
@@ -177,6 +181,8 @@ export interface ListQuery {
   readonly type?: string;
   readonly queue?: string;
   readonly owner?: string;
+  /** The id of the job whose children to list. */
+  readonly parent?: string;
   /** The last id of the page before. */
   readonly before?: string;
   readonly limit: number;
@@ -308,6 +314,7 @@ export interface Store {
   readonly workers: WorkerVerbs;
   readonly queues: QueueVerbs;
   readonly saved: SavedVerbs;
+  readonly children: ChildVerbs;
   readonly sweeps: SweepVerbs;
   readonly history: HistoryVerbs;
   readonly rateLimits: RateLimitVerbs;

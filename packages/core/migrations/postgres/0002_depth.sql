@@ -104,6 +104,19 @@ CREATE TABLE forge_saved (
   PRIMARY KEY (job_id, key)
 );
 
+ALTER TABLE forge_live ADD COLUMN parent_id uuid;
+ALTER TABLE forge_ended ADD COLUMN parent_id uuid;
+
+-- The children of a job, by what it calls them: a run that comes again finds them. A table of its own, where an index over
+-- parent_id would be one more for every live row to pay. A child that was made anew leaves a row under a name that nobody
+-- looks for, and a job that held the idempotency key of a child stands here in its place.
+CREATE TABLE forge_children (
+  parent_id uuid NOT NULL,
+  child_key text NOT NULL,
+  child_id uuid NOT NULL,
+  PRIMARY KEY (parent_id, child_key)
+);
+
 -- (end of children)
 
 -- == Crons: Schedules and their last ticks.
@@ -148,7 +161,7 @@ CREATE VIEW forge_jobs AS
   SELECT
     id, job_type, 'job'::text AS kind, queue,
     (ARRAY['critical', 'high', 'normal', 'low'])[priority + 1] AS priority,
-    status, input, NULL::json AS output, error, progress, message, attempts, max_attempts, owner,
+    status, input, NULL::json AS output, error, progress, message, attempts, max_attempts, owner, parent_id,
     created_at, scheduled_at, claimed_at, started_at,
     NULL::timestamptz AS completed_at, NULL::timestamptz AS failed_at,
     cancel_requested_at, NULL::timestamptz AS cancelled_at, NULL::timestamptz AS discarded_at, revision
@@ -157,7 +170,7 @@ CREATE VIEW forge_jobs AS
   SELECT
     id, job_type, 'job'::text AS kind, queue,
     (ARRAY['critical', 'high', 'normal', 'low'])[priority + 1] AS priority,
-    status, input, output, error, progress, message, attempts, max_attempts, owner,
+    status, input, output, error, progress, message, attempts, max_attempts, owner, parent_id,
     created_at, scheduled_at, claimed_at, started_at,
     completed_at, failed_at,
     cancel_requested_at, cancelled_at, discarded_at, revision

@@ -107,6 +107,19 @@ CREATE TABLE forge_saved (
   PRIMARY KEY (job_id, key)
 ) STRICT, WITHOUT ROWID;
 
+ALTER TABLE forge_live ADD COLUMN parent_id TEXT;
+ALTER TABLE forge_ended ADD COLUMN parent_id TEXT;
+
+-- The children of a job, by what it calls them: a run that comes again finds them. A table of its own, where an index over
+-- parent_id would be one more for every live row to pay. A child that was made anew leaves a row under a name that nobody
+-- looks for, and a job that held the idempotency key of a child stands here in its place.
+CREATE TABLE forge_children (
+  parent_id TEXT NOT NULL,
+  child_key TEXT NOT NULL,
+  child_id TEXT NOT NULL,
+  PRIMARY KEY (parent_id, child_key)
+) STRICT, WITHOUT ROWID;
+
 -- (end of children)
 
 -- == Crons: Schedules and their last ticks.
@@ -151,7 +164,7 @@ CREATE VIEW forge_jobs AS
   SELECT
     id, job_type, 'job' AS kind, queue,
     CASE priority WHEN 0 THEN 'critical' WHEN 1 THEN 'high' WHEN 2 THEN 'normal' ELSE 'low' END AS priority,
-    status, input, NULL AS output, error, progress, message, attempts, max_attempts, owner,
+    status, input, NULL AS output, error, progress, message, attempts, max_attempts, owner, parent_id,
     strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', scheduled_at / 1000.0, 'unixepoch') AS scheduled_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', claimed_at / 1000.0, 'unixepoch') AS claimed_at,
@@ -164,7 +177,7 @@ CREATE VIEW forge_jobs AS
   SELECT
     id, job_type, 'job' AS kind, queue,
     CASE priority WHEN 0 THEN 'critical' WHEN 1 THEN 'high' WHEN 2 THEN 'normal' ELSE 'low' END AS priority,
-    status, input, output, error, progress, message, attempts, max_attempts, owner,
+    status, input, output, error, progress, message, attempts, max_attempts, owner, parent_id,
     strftime('%Y-%m-%dT%H:%M:%fZ', created_at / 1000.0, 'unixepoch') AS created_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', scheduled_at / 1000.0, 'unixepoch') AS scheduled_at,
     strftime('%Y-%m-%dT%H:%M:%fZ', claimed_at / 1000.0, 'unixepoch') AS claimed_at,

@@ -6,7 +6,7 @@ import type { Database, Tables } from "./database.ts";
 import { insertEnded } from "./ended-rows.ts";
 import { remembering } from "./history.ts";
 import type { HintSink } from "./hints.ts";
-import type { Statement } from "./session.ts";
+import type { Session, Statement } from "./session.ts";
 import { movedOf, WRITTEN, type WrittenRow } from "./written-row.ts";
 
 type FoundRow = [id: string, status: StoredJobStatus, isLive: boolean];
@@ -15,18 +15,24 @@ const MS = "interval '1 millisecond'";
 
 /** Makes the verb `cancel`. */
 export function createCancel(database: Database, hints: HintSink): JobVerbs["cancel"] {
-  const { write, find } = cancelStatements(database.tables);
+  const { write, find, children } = cancelStatements(database.tables);
 
-  return async ({ ids, reason, by = null }) => {
+  /** Cancels these jobs, and adds what it wrote to `moved`. */
+  async function cancelIn(
+    session: Session,
+    ids: readonly string[],
+    values: readonly unknown[],
+    moved: WrittenRow[],
+  ): Promise<Map<string, CancelResult>> {
     const answers = new Map<string, CancelResult>();
     let open = [...new Set(ids)].toSorted();
     while (open.length > 0) {
-      const written = await database.run<WrittenRow>(write, [binaryArrays.uuid(open), reason, database.offsetMs, by]);
+      const written = await session.run<WrittenRow>(write, [binaryArrays.uuid(open), ...values]);
       for (const [id, , status] of written) answers.set(id, status === "cancelled" ? "cancelled" : "requested");
-      hints.moved(written.map(movedOf));
+      moved.push(...written);
       const rest = open.filter((id) => !answers.has(id));
       if (rest.length === 0) break;
-      const found = await database.run<FoundRow>(find, [binaryArrays.uuid(rest)]);
+      const found = await session.run<FoundRow>(find, [binaryArrays.uuid(rest)]);
       for (const [id, status, isLive] of found) {
         if (!isLive) answers.set(id, "settled");
         else if (status === "cancel_requested") answers.set(id, "requested");
@@ -36,12 +42,36 @@ export function createCancel(database: Database, hints: HintSink): JobVerbs["can
       // What is left was changed by somebody between the statement's look and its lock: it looks again.
       open = rest.filter((id) => !answers.has(id));
     }
+    return answers;
+  }
+
+  return async ({ ids, reason, by = null }) => {
+    // One transaction with the children: a crash in between would leave them to work for nobody. The lock on a parent
+    // keeps it from making more of them meanwhile.
+    const { answers, moved } = await database.transaction(async (session) => {
+      const values = [reason, database.offsetMs, by];
+      const written: WrittenRow[] = [];
+      const results = await cancelIn(session, ids, values, written);
+      let parents = openIn(results);
+      while (parents.length > 0) {
+        const found = await session.run<[id: string]>(children, [binaryArrays.uuid(parents)]);
+        const below = found.map(([id]) => id);
+        parents = openIn(await cancelIn(session, below, values, written));
+      }
+      return { answers: results, moved: written };
+    });
+    hints.moved(moved.map(movedOf));
     return ids.map((id) => answers.get(id) ?? "not_found");
   };
 }
 
-function cancelStatements(tables: Tables): { write: Statement; find: Statement } {
-  const { live } = tables;
+/** The jobs that a cancellation met before their end: their children are to end with them. */
+function openIn(answers: ReadonlyMap<string, CancelResult>): string[] {
+  return [...answers].flatMap(([id, result]) => (result === "cancelled" || result === "requested" ? [id] : []));
+}
+
+function cancelStatements(tables: Tables): { write: Statement; find: Statement; children: Statement } {
+  const { live, children } = tables;
   const clock = `(SELECT statement_timestamp() + $3::float8 * ${MS} AS now) AS clock`;
   return {
     write: {
@@ -80,6 +110,14 @@ function cancelStatements(tables: Tables): { write: Statement; find: Statement }
           reason: "$2::text",
         })}
         SELECT ${WRITTEN} FROM written`,
+    },
+    // A job that holds a child's idempotency key is not the parent's to cancel.
+    children: {
+      text: `SELECT DISTINCT l.id FROM unnest($1::uuid[]) AS said (id), LATERAL (
+          SELECT child_id FROM ${children} WHERE parent_id = said.id OFFSET 0
+        ) AS c, LATERAL (
+          SELECT id FROM ${live} WHERE id = c.child_id AND parent_id = said.id LIMIT 1
+        ) AS l`,
     },
     find: {
       text: byId(tables, { live: "id, status, true AS is_live", ended: "id, status, false" }),

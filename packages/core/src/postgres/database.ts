@@ -17,6 +17,7 @@ export interface Tables {
   readonly rateLimits: string;
   readonly ratePlaces: string;
   readonly crons: string;
+  readonly children: string;
   readonly meta: string;
 }
 
@@ -57,6 +58,7 @@ export class Database {
       rateLimits: table("rate_limits"),
       ratePlaces: table("rate_places"),
       crons: table("crons"),
+      children: table("children"),
       meta: table("meta"),
     };
     this.address = options.address;

@@ -23,6 +23,7 @@ type WholeRow = [
   priority: number,
   input: string,
   error: string | null,
+  parentId: string | null,
   attempts: number,
   maxAttempts: number,
   ...instants: (number | null)[],
@@ -38,7 +39,7 @@ const stateColumns = (isEnded: boolean): string =>
 const instant = (column: string): string => `round(date_part('epoch', ${column}) * 1000)`;
 
 const wholeColumns = (isEnded: boolean): string => `${stateColumns(isEnded)},
-  queue, priority, input::text, error, attempts, max_attempts,
+  queue, priority, input::text, error, parent_id, attempts, max_attempts,
   ${instant("created_at")}, ${instant("scheduled_at")}, ${instant("claimed_at")}, ${instant("started_at")},
   ${isEnded ? instant("completed_at") : "NULL::float8"}, ${isEnded ? instant("failed_at") : "NULL::float8"},
   ${instant("cancel_requested_at")}, ${isEnded ? instant("cancelled_at") : "NULL::float8"},
@@ -46,7 +47,7 @@ const wholeColumns = (isEnded: boolean): string => `${stateColumns(isEnded)},
 
 /** Makes the verbs that read jobs. */
 export function createRead(database: Database): Pick<JobVerbs, "states" | "get" | "list"> {
-  const { live, ended } = database.tables;
+  const { live, ended, children } = database.tables;
   const states = byId(database.tables, { live: stateColumns(false), ended: stateColumns(true) });
   const whole = byId(database.tables, { live: wholeColumns(false), ended: wholeColumns(true) });
 
@@ -61,7 +62,7 @@ export function createRead(database: Database): Pick<JobVerbs, "states" | "get" 
       return (await database.run<WholeRow>({ text: whole }, [binaryArrays.uuid(ids)])).map(jobRecord);
     },
 
-    async list({ status, type, queue, owner, before, limit }) {
+    async list({ status, type, queue, owner, parent, before, limit }) {
       const values: unknown[] = [limit];
       const filters: string[] = [];
       for (const [condition, value] of [
@@ -69,9 +70,16 @@ export function createRead(database: Database): Pick<JobVerbs, "states" | "get" 
         ["job_type =", type],
         ["queue =", queue],
         ["owner =", owner],
+        ["parent_id =", parent],
         ["id <", before],
       ] as const) {
         if (value !== undefined) filters.push(`${condition} $${values.push(value)}`);
+      }
+      if (parent !== undefined) {
+        // No index knows a row's parent.
+        filters.push(
+          `id = ANY (ARRAY(SELECT child_id FROM ${children} WHERE parent_id = $${values.indexOf(parent) + 1}))`,
+        );
       }
       const page = (table: string, isEnded: boolean, further: readonly string[]): string => `(
         SELECT ${wholeColumns(isEnded)} FROM ${table} ${where([...filters, ...further])} ORDER BY ${table}.id DESC LIMIT ${unforeseen("$1")}
@@ -98,7 +106,7 @@ function stateRecord(row: StateRow | WholeRow): JobStateRecord {
 }
 
 function jobRecord(row: WholeRow): JobRecord {
-  const [, , , , , , , , , queue, priority, input, error, attempts, maxAttempts, ...instants] = row;
+  const [, , , , , , , , , queue, priority, input, error, parentId, attempts, maxAttempts, ...instants] = row;
   const [createdAt, scheduledAt, claimedAt, startedAt, completedAt, failedAt, cancelRequestedAt, cancelledAt] =
     instants;
   const discardedAt = instants[8];
@@ -108,6 +116,7 @@ function jobRecord(row: WholeRow): JobRecord {
     priority: PRIORITIES[priority] as Priority,
     input,
     error,
+    parentId,
     attempts,
     maxAttempts,
     createdAt: createdAt as number,

@@ -77,11 +77,11 @@ function retryStatements(tables: Tables): { lock: Statement; find: Statement; mo
           )) RETURNING *
         ), written AS (INSERT INTO ${live} (
           id, scheduled_at, created_at, lane, claim_no, revision, attempts, max_attempts, budget, priority,
-          status, job_type, queue, input, ready_at, claimed_at, started_at, owner, overrides, keys
+          status, job_type, queue, input, ready_at, claimed_at, started_at, owner, parent_id, overrides, keys
         )
         SELECT
           e.id, now, e.created_at, e.lane, e.claim_no, e.revision + 1, e.attempts, e.attempts + coalesce($3::int4, e.budget), e.budget, e.priority,
-          'pending', e.job_type, e.queue, e.input, now, e.claimed_at, e.started_at, e.owner, e.overrides, e.keys
+          'pending', e.job_type, e.queue, e.input, now, e.claimed_at, e.started_at, e.owner, e.parent_id, e.overrides, e.keys
         FROM gone AS e, (SELECT statement_timestamp() + $2::float8 * ${MS} AS now) AS clock
         RETURNING ${WRITTEN}, queue, attempts), ${remembering(tables, {
           from: `written, (SELECT statement_timestamp() + $2::float8 * ${MS} AS now) AS clock`,

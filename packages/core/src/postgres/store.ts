@@ -1,5 +1,6 @@
 import type { Store } from "../store.ts";
 import { createCancel } from "./cancel.ts";
+import { createChildren } from "./children.ts";
 import { ChangeFeed } from "./changes.ts";
 import { createClaim } from "./claim.ts";
 import { createCrons } from "./crons.ts";
@@ -44,6 +45,7 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
     workers: createWorkers(database, changes),
     queues: createQueues(database, changes),
     saved: createSaved(database),
+    children: createChildren(database, changes),
     sweeps: createSweeps(database, changes),
     history: createHistory(database),
     rateLimits: createRateLimits(database),

@@ -2,7 +2,7 @@ import { PRIORITIES, type JobRecord, type JobStateRecord } from "../store.ts";
 
 const STATE = `id, job_type AS type, owner, status, progress, message, public_error AS publicError, revision`;
 
-const RECORD = `${STATE}, queue, priority, input, error, attempts, max_attempts AS maxAttempts, created_at AS createdAt,
+const RECORD = `${STATE}, queue, priority, input, error, parent_id AS parentId, attempts, max_attempts AS maxAttempts, created_at AS createdAt,
   scheduled_at AS scheduledAt, claimed_at AS claimedAt, started_at AS startedAt, cancel_requested_at AS cancelRequestedAt`;
 
 /** What a `JobStateRecord` is read from, of a live and of an ended row. */

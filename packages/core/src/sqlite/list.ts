@@ -32,6 +32,9 @@ async function search(read: Read, table: Table, query: ListQuery): Promise<JobRe
   const { status, limit } = query;
   if (status !== undefined && SETTLED_JOB_STATUSES.includes(status) !== (table === "ended")) return [];
   const jobs: JobRecord[] = [];
+  if (query.parent !== undefined) {
+    return read((sql) => stretch(sql, table, query, query.before ?? BEHIND_ALL, "", limit));
+  }
   let before: string | null = query.before ?? BEHIND_ALL;
   while (jobs.length < limit) {
     const from: string = before;
@@ -57,14 +60,25 @@ function endOfStretch(sql: Statements, table: Table, status: string | undefined,
 function stretch(
   sql: Statements,
   table: Table,
-  { status, type, queue, owner }: ListQuery,
+  { status, type, queue, owner, parent }: ListQuery,
   before: string,
   from: string,
   limit: number,
 ): JobRecord[] {
-  const filters = Object.entries({ status, job_type: type, queue, owner });
+  const filters = Object.entries({ status, job_type: type, queue, owner, parent_id: parent });
   const used = filters.filter((filter): filter is [string, string] => filter[1] !== undefined);
-  const where = ["id < ?", "id >= ?", ...used.map(([column]) => `${column} = ?`)].join(" AND ");
+  // No index knows a row's parent.
+  const children = parent === undefined ? [] : ["id IN (SELECT child_id FROM forge_children WHERE parent_id = ?)"];
+  const where = ["id < ?", "id >= ?", ...children, ...used.map(([column]) => `${column} = ?`)].join(" AND ");
   const text = `SELECT ${RECORD_COLUMNS[table]} FROM forge_${table} WHERE ${where} ORDER BY id DESC LIMIT ?`;
-  return sql.all<RecordRow>(text, before, from, ...used.map(([, value]) => value), limit).map(jobRecord);
+  return sql
+    .all<RecordRow>(
+      text,
+      before,
+      from,
+      ...(parent === undefined ? [] : [parent]),
+      ...used.map(([, value]) => value),
+      limit,
+    )
+    .map(jobRecord);
 }

@@ -5,6 +5,7 @@ import { patiently } from "./back-off.ts";
 import { CallerTransactions } from "./caller-transaction.ts";
 import { cancel } from "./cancel.ts";
 import { SqliteChanges } from "./changes.ts";
+import { childrenAmong, dispatchChildren, readProgress } from "./children.ts";
 import { claim, nextDue } from "./claim.ts";
 import { Connection } from "./connection.ts";
 import { readHistory } from "./history.ts";
@@ -119,6 +120,11 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     saved: {
       write: ({ values }) => write((tx) => writeSaved(tx, values)),
       read: ({ ids }) => read((sql) => readSaved(sql, ids)),
+    },
+    children: {
+      dispatch: ({ calls }) => write((tx) => dispatchChildren(tx, calls)),
+      progress: ({ ids }) => read((sql) => readProgress(sql, ids)),
+      among: ({ parentId, ids }) => read((sql) => childrenAmong(sql, parentId, ids)),
     },
     sweeps: {
       deadLetter: ({ afterMs, limit }) => write((tx) => deadLetter(tx, afterMs, limit)),

@@ -1,7 +1,10 @@
 import { type BoundFetch, boundFetch } from "../bound-fetch.ts";
 import type { CronContext, ForgeContext, JobContext, JobRateLimit } from "../context.ts";
+import type { ChildId, ChildOptions } from "../child-types.ts";
+import type { JobDefinition } from "../define.ts";
 import { childLogger, type Logger } from "../logger.ts";
 import type { ClaimedJob } from "../store.ts";
+import type { RunChildren } from "./children.ts";
 import type { SavedState } from "./saved.ts";
 import { unwatched } from "./unwatched.ts";
 
@@ -17,6 +20,7 @@ export interface JobContextParts extends Pick<
   readonly signal: () => AbortSignal;
   readonly saved: () => SavedState;
   readonly rateLimit: () => JobRateLimit;
+  readonly children: () => RunChildren;
 }
 
 /** The names that an application's own context may not take. */
@@ -40,6 +44,7 @@ export const CONTEXT_NAMES: readonly (keyof CronContext)[] = [
   "runId",
   "scheduledTime",
   "isCatchUp",
+  "dispatchChild",
 ];
 
 /** Makes the `ctx` of one run. */
@@ -50,6 +55,7 @@ export function jobContext({
   signal,
   saved,
   rateLimit: makeRateLimit,
+  children,
   ...verbs
 }: JobContextParts): JobContext {
   const logLine = (): Logger => childLogger(parent, { jobId: job.id, jobType: job.type, attempt: job.attempt });
@@ -84,6 +90,8 @@ export function jobContext({
       return saved().values;
     },
     save: (key, value) => unwatched(saved().save(key, value)),
+    dispatchChild: <Input, Output>(child: JobDefinition<Input, Output>, input: Input, options?: ChildOptions) =>
+      unwatched(children().dispatch(child, input, options) as Promise<ChildId<Output>>),
   };
   return Object.assign(own, shared);
 }

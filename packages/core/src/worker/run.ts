@@ -10,6 +10,7 @@ import type { QueueBackoff } from "../retry-policy.ts";
 import type { ClaimedJob, Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
 import { clipText } from "../values.ts";
 import { Hopeless, tame } from "./failure.ts";
+import { type ChildDesk, RunChildren } from "./children.ts";
 import type { UpdateSource } from "./flusher.ts";
 import { checkedOutput, parsedInput } from "./handler-values.ts";
 import { jobContext, type JobContextParts } from "./job-context.ts";
@@ -29,6 +30,7 @@ export interface RunHost {
   readonly saved: SavedBatches;
   /** Makes the `ctx.rateLimit` of a run. */
   rateLimit(jobId: string, signal: () => AbortSignal): JobRateLimit;
+  readonly children: ChildDesk;
   push(update: RunUpdate, source: UpdateSource): void;
   /** The handler has ended, or is given up on while it still runs (`zombie`). Called once. */
   freeSlot(run: Run, zombie: boolean): void;
@@ -53,6 +55,10 @@ const ABORT_SENTENCES: Record<AbortCode, string> = {
   LEASE_LOST: "Another worker may own the job by now.",
 };
 
+function aborted(code: AbortCode): JobAborted {
+  return new JobAborted(code, ABORT_SENTENCES[code]);
+}
+
 /**
  * One run of one job, from its handler's start to the acknowledgement of its outcome.
  *
@@ -67,6 +73,7 @@ export class Run implements UpdateSource {
   readonly #host: RunHost;
   readonly #overrides: JobOverrides;
   #saved: SavedState | null = null;
+  #children: RunChildren | null = null;
   #controller: AbortController | null = null;
   #abortedBy: JobAborted | null = null;
   #startedAt = 0;
@@ -135,7 +142,7 @@ export class Run implements UpdateSource {
   abort(code: AbortCode): void {
     if (code === "CANCELLED") this.#cancelRequested = true;
     if (this.#abortedBy !== null || this.#ended) return;
-    this.#abortedBy = new JobAborted(code, ABORT_SENTENCES[code]);
+    this.#abortedBy = aborted(code);
     this.#disarm();
     this.#controller?.abort(this.#abortedBy);
     this.#startWritten?.resolve();
@@ -174,7 +181,7 @@ export class Run implements UpdateSource {
     this.#settled = true;
     this.#host.release(this);
     if (!this.#ended) this.abort(await this.#host.whyStale(this));
-    return this.#abortedBy ?? new JobAborted("LEASE_LOST", ABORT_SENTENCES.LEASE_LOST);
+    return this.#abortedBy ?? aborted("LEASE_LOST");
   }
 
   /** Resolves once the start that was said is written. Throws why the handler must not start any more. */
@@ -182,7 +189,7 @@ export class Run implements UpdateSource {
     this.#startWritten = Promise.withResolvers();
     await this.#startWritten.promise;
     if (this.#abortedBy !== null) throw this.#abortedBy;
-    if (this.#settled) throw new JobAborted("LEASE_LOST", ABORT_SENTENCES.LEASE_LOST);
+    if (this.#settled) throw aborted("LEASE_LOST");
   }
 
   async #call(): Promise<unknown> {
@@ -210,6 +217,15 @@ export class Run implements UpdateSource {
     return (this.#saved ??= new SavedState(this.job, this.#host.saved, () => this.#onStale()));
   }
 
+  #ownChildren(): RunChildren {
+    const onCancelled = (): JobAborted => {
+      this.abort("CANCELLED");
+      return this.#abortedBy ?? aborted("CANCELLED");
+    };
+    const link = { job: this.job, onStale: () => this.#onStale(), onCancelled };
+    return (this.#children ??= new RunChildren(link, this.#host.children));
+  }
+
   #contextParts(): JobContextParts {
     return {
       job: this.job,
@@ -223,6 +239,7 @@ export class Run implements UpdateSource {
       isCancelRequested: () => this.#cancelRequested,
       saved: () => this.#savedState(),
       rateLimit: () => this.#host.rateLimit(this.job.id, () => this.#signal()),
+      children: () => this.#ownChildren(),
     };
   }
 

@@ -6,6 +6,7 @@ import { longTimer } from "../long-timer.ts";
 import type { AbortCode } from "../outcomes.ts";
 import type { ClaimedJob, HeldRow, NewJob, Store, WorkerServes } from "../store.ts";
 import { CancelWatch } from "./cancel-watch.ts";
+import { ChildDesk, type NewChild } from "./children.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import { Flusher } from "./flusher.ts";
 import { jobRateLimit } from "./job-rate-limit.ts";
@@ -33,6 +34,7 @@ export interface WorkerDeps {
   readonly log: Logger;
   readonly random: () => number;
   readonly dispatch: Forge["dispatch"];
+  readonly newChild: NewChild;
   readonly jobs: Jobs;
 }
 
@@ -136,6 +138,7 @@ export class Worker {
       queueBackoff: (queue) => this.#orders.queue(queue) ?? null,
       saved: new SavedBatches(store.saved),
       rateLimit: (jobId, signal) => jobRateLimit(jobId, signal, desk, store.rateLimits),
+      children: new ChildDesk(store, deps.newChild),
       push: (update, source) => this.#flusher.push(update, source),
       mayAbandon: ({ job }) => this.#stopping || (this.#zombies.get(job.queue) ?? 0) < this.#slots(job.queue),
       freeSlot: (run, zombie) => this.#onSlotFree(run, zombie),
@@ -247,6 +250,12 @@ export class Worker {
     const job: ClaimedJob = { id, type, queue, priority, input, owner, maxAttempts, overrides, ...first };
     if (this.#accept(job)) this.#start(job);
     else loop.returnSlot();
+  }
+
+  /** This process cancelled a job, and with it its children, some of which may run here. */
+  cancelledHere(id: string): void {
+    this.cancelled(id);
+    this.#cancelWatch.onMoved("any");
   }
 
   /** Somebody cancelled this job; where it runs or waits here, it learns so at once. */
