@@ -2,6 +2,7 @@ import type { StandardSchemaV1 } from "@standard-schema/spec";
 import type { JobContext } from "./context.ts";
 import { type Duration, durationMs } from "./duration.ts";
 import { ForgeError, shown } from "./errors.ts";
+import { hookList, type Hooks } from "./hooks.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { type RetryLayer, retryLayer, type RetryOptions } from "./retry-options.ts";
 import { PRIORITIES, type KeyHold, type Priority } from "./store.ts";
@@ -33,7 +34,7 @@ export interface JobOptions<In, Parsed, Ret, Out> {
   retry?: RetryOptions | false;
   /**
    * Whether this failure is hopeless and of no interest: the job then ends as `failed` with `discardedAt`, for good, without
-   * a warning or a place among the dead letters.
+   * a warning, an `onError` hook or a place among the dead letters.
    *
    * Asked after every failed or timed-out run whose input could be parsed, whatever runs are left; not after `Dead`, `Snooze`
    * or a cancellation. It has 5 s; if it throws or takes longer, the job is retried as usual. Default: never.
@@ -45,6 +46,8 @@ export interface JobOptions<In, Parsed, Ret, Out> {
   public?: true | "watch";
   /** The sentence that watchers see for an error that is no `PublicError`. It must not throw; if it does, the default is used. */
   publicError?: (error: unknown) => string;
+  /** What else is to happen around this job's dispatches and runs. Default: nothing. */
+  hooks?: Hooks | readonly Hooks[];
   run(ctx: JobContext, input: Parsed): Ret | Promise<Ret>;
 }
 
@@ -65,6 +68,7 @@ export interface JobDefinition<Input = unknown, Output = unknown> {
   } | null;
   readonly public: boolean | "watch";
   readonly publicError: ((error: unknown) => string) | null;
+  readonly hooks: readonly Hooks[];
   readonly run: (ctx: JobContext, input: unknown) => unknown;
   /** Never set; carries the types. */
   readonly types?: { readonly input: Input; readonly output: Output };
@@ -81,6 +85,7 @@ const OPTION_NAMES: readonly (keyof JobOptions<unknown, unknown, unknown, unknow
   "idempotent",
   "public",
   "publicError",
+  "hooks",
   "run",
 ];
 const NAME = /^[A-Za-z][A-Za-z0-9_.:-]{0,99}$/;
@@ -161,6 +166,7 @@ export function jobDefinition<In = unknown, Parsed = In, Ret = unknown, Out = Re
     idempotency: idempotencyOf(name, options.idempotent),
     public: options.public ?? false,
     publicError: options.publicError ?? null,
+    hooks: hookList(`defineJob(${JSON.stringify(name)})`, options.hooks),
     run: (ctx, input) => options.run(ctx, input as Parsed),
   };
 }

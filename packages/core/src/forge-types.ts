@@ -5,6 +5,7 @@ import type { Crons } from "./cron/crons.ts";
 import type { JobDefinition } from "./define.ts";
 import type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 import type { Duration } from "./duration.ts";
+import type { Hooks } from "./hooks.ts";
 import type { Logger } from "./logger.ts";
 import type { Queues } from "./queues.ts";
 import type { Route } from "./route.ts";
@@ -30,6 +31,8 @@ export interface ForgeOptions {
    * the definition. One that throws, or answers no queue's name, refuses the dispatch with `BAD_REQUEST`. Default: none.
    */
   route?: Route;
+  /** What else is to happen around dispatches and runs of every job, in order. Default: nothing. */
+  hooks?: Hooks | readonly Hooks[];
   /** `false`: `start()` only checks that the schema is up to date. Default: it migrates. */
   migrate?: boolean;
   /** Where warnings and handlers' lines go. Default: warnings and errors to the console. */

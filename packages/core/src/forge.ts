@@ -1,3 +1,4 @@
+import { boundFetch } from "./bound-fetch.ts";
 import type { JobDefinition } from "./define.ts";
 import { type DispatchOptions, type DispatchReceipt, jobTemplate, newJob } from "./dispatch.ts";
 import { durationMs } from "./duration.ts";
@@ -6,6 +7,8 @@ import type { Forge, ForgeOptions } from "./forge-types.ts";
 import { cronsOf } from "./cron/crons-of.ts";
 import { createCrons } from "./cron/crons.ts";
 import { Ticker } from "./cron/ticker.ts";
+import { HookRunner } from "./hook-runner.ts";
+import { hookList } from "./hooks.ts";
 import { createJobs } from "./jobs.ts";
 import { Life } from "./life.ts";
 import { childLogger, consoleLogger, type Logger } from "./logger.ts";
@@ -20,6 +23,8 @@ import { CONTEXT_NAMES } from "./worker/job-context.ts";
 import type { NewChild } from "./worker/children.ts";
 import { Worker } from "./worker/worker.ts";
 
+/** The signal of contexts that nothing ends. */
+const NEVER = new AbortController().signal;
 const INSERT_BATCH = 1_000;
 
 /**
@@ -35,6 +40,7 @@ export function createForge(options: ForgeOptions): Forge {
     "context",
     "worker",
     "route",
+    "hooks",
     "migrate",
     "logger",
   ]);
@@ -81,12 +87,19 @@ export function createForge(options: ForgeOptions): Forge {
     const rows = await newRows(job, inputs, dispatch, requestId);
     const [only] = rows;
     if (rows.length === 1 && only !== undefined && dispatch.tx === undefined && startsAtOnce(only)) {
-      if (await worker?.insertAndStart(only)) return [{ id: only.id, created: true }];
+      if (await worker?.insertAndStart(only)) {
+        await hooks.dispatched([only], { told: false });
+        return [{ id: only.id, created: true }];
+      }
     }
     const receipts: DispatchReceipt[] = [];
     for (let from = 0; from < rows.length; from += INSERT_BATCH) {
       const jobs = rows.slice(from, from + INSERT_BATCH);
       receipts.push(...(await store.jobs.insert({ jobs, ...(dispatch.tx !== undefined && { tx: dispatch.tx }) })));
+    }
+    if (hooks.hasAny(job.name)) {
+      const made = rows.filter(({ id }, n) => receipts[n]?.created === true && receipts[n].id === id);
+      await hooks.dispatched(made, { told: dispatch.tx === undefined });
     }
     return receipts;
   };
@@ -100,7 +113,18 @@ export function createForge(options: ForgeOptions): Forge {
     return row as NewJob;
   };
 
-  const jobs = createJobs(store, (id) => worker?.cancelledHere(id));
+  const jobs = createJobs(
+    store,
+    (id) => worker?.cancelledHere(id),
+    (ids, status) => hooks.moved(ids, status),
+  );
+  const hooks = new HookRunner({
+    hooks: hookList("createForge", options.hooks),
+    definitions: runnable,
+    jobs: store.jobs,
+    context: () => ({ log, jobs, dispatch, fetch: boundFetch(() => NEVER), ...context }),
+    log,
+  });
   const worker =
     work === null
       ? null
@@ -114,6 +138,7 @@ export function createForge(options: ForgeOptions): Forge {
           dispatch,
           newChild,
           jobs,
+          hooks,
         });
   const ticker = new Ticker({
     crons: store.crons,

@@ -24,6 +24,7 @@ export type { ChildId, ChildOptions } from "./child-types.ts";
 export type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 export type { BoundFetch, BoundFetchInit } from "./bound-fetch.ts";
 export type { RateLimit, RateLimitOptions, RateLimits } from "./rate-limits.ts";
+export type { HookContext, HookJob, Hooks } from "./hooks.ts";
 export type { Logger } from "./logger.ts";
 
 // Errors

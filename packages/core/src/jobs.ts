@@ -1,4 +1,4 @@
-import { isSettledJobStatus, JOB_STATUSES, LIMITS } from "@forge-jobs/protocol";
+import { isSettledJobStatus, JOB_STATUSES, LIMITS, type StoredJobStatus } from "@forge-jobs/protocol";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ForgeError, shown } from "./errors.ts";
 import type { Job, JobListOptions, Jobs } from "./forge-types.ts";
@@ -14,7 +14,11 @@ const USUALLY_LISTED = 50;
 const WAIT_POLL_MS = 1_000;
 
 /** The verbs over jobs that exist; `onCancelled` tells the worker of this process, so that it need not wait for a hint. */
-export function createJobs(store: Store, onCancelled: (id: string) => void): Jobs {
+export function createJobs(
+  store: Store,
+  onCancelled: (id: string) => void,
+  onMoved: (ids: readonly string[], status: StoredJobStatus) => void,
+): Jobs {
   const get = async (id: string, options: { history?: boolean } = {}): Promise<Job | null> => {
     refuseUnknownOptions("jobs.get", options, ["history"]);
     const jobId = checkId(id, "A job's id");
@@ -73,7 +77,9 @@ export function createJobs(store: Store, onCancelled: (id: string) => void): Job
       const reason = clipText(options.reason ?? "cancelled by user", LIMITS.errorBytes);
       const [result] = await store.jobs.cancel({ ids: [jobId], reason, ...actor(options.by) });
       if (result === "not_found") throw unknown(jobId);
-      if (result !== "settled") onCancelled(jobId);
+      if (result === "settled") return;
+      onCancelled(jobId);
+      onMoved([jobId], result === "requested" ? "cancel_requested" : "cancelled");
     },
     retry: async (id, options = {}) => {
       refuseUnknownOptions("jobs.retry", options, ["maxAttempts", "by"]);
@@ -99,6 +105,7 @@ export function createJobs(store: Store, onCancelled: (id: string) => void): Job
           `Job ${jobId} cannot be retried: another job holds its idempotency key by now. Watch that one, or cancel it first.`,
         );
       }
+      onMoved([jobId], "pending");
     },
     states: async (ids) => store.jobs.states({ ids: ids.map((id) => checkId(id, "A job's id")) }),
   };

@@ -1,48 +1,21 @@
-import { LIMITS } from "@forge-jobs/protocol";
-import type { ForgeContext, JobRateLimit } from "../context.ts";
+import type { JobContext } from "../context.ts";
 import type { JobDefinition } from "../define.ts";
 import type { JobOverrides } from "../dispatch.ts";
-import type { Forge, Jobs } from "../forge-types.ts";
-import type { Logger } from "../logger.ts";
 import { longTimer } from "../long-timer.ts";
 import { type AbortCode, JobAborted, Snooze } from "../outcomes.ts";
-import type { QueueBackoff } from "../retry-policy.ts";
 import type { ClaimedJob, Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
-import { clipText } from "../values.ts";
 import { Hopeless, tame } from "./failure.ts";
-import { type ChildDesk, RunChildren } from "./children.ts";
+import { RunChildren } from "./children.ts";
 import type { UpdateSource } from "./flusher.ts";
 import { checkedOutput, parsedInput } from "./handler-values.ts";
-import { jobContext, type JobContextParts } from "./job-context.ts";
+import { jobContext } from "./job-context.ts";
+import { progressSaid } from "./progress.ts";
+import { lessOf } from "./refused-update.ts";
+import type { RunHost } from "./run-host.ts";
+import { type HandlerEnd, RunHooks } from "./run-hooks.ts";
 import { type Ending, endedBadly, hopeless, outputJson } from "./verdict.ts";
-import { type SavedBatches, SavedState } from "./saved.ts";
+import { SavedState } from "./saved.ts";
 import { unwatched } from "./unwatched.ts";
-
-/** What a run asks of the worker around it. */
-export interface RunHost {
-  readonly log: Logger;
-  readonly random: () => number;
-  readonly context: ForgeContext;
-  readonly dispatch: Forge["dispatch"];
-  readonly jobs: Jobs;
-  /** What this queue says about the waits of its jobs. */
-  readonly queueBackoff: (queue: string) => QueueBackoff | null;
-  readonly saved: SavedBatches;
-  /** Makes the `ctx.rateLimit` of a run. */
-  rateLimit(jobId: string, signal: () => AbortSignal): JobRateLimit;
-  readonly children: ChildDesk;
-  push(update: RunUpdate, source: UpdateSource): void;
-  /** The handler has ended, or is given up on while it still runs (`zombie`). Called once. */
-  freeSlot(run: Run, zombie: boolean): void;
-  /** Whether one more handler that outlived its grace may be left running beside the slots. */
-  mayAbandon(run: Run): boolean;
-  /** A handler that was given up on has ended after all. */
-  zombieEnded(run: Run): void;
-  /** Why the fence refused a write of a handler that still runs. Never rejects. */
-  whyStale(run: Run): Promise<"CANCELLED" | "LEASE_LOST">;
-  /** Nothing more is to be written for this run. */
-  release(run: Run): void;
-}
 
 /** How long a handler's word counts after its signal aborted. */
 export const GRACE_MS: number = 5_000;
@@ -72,6 +45,8 @@ export class Run implements UpdateSource {
   readonly definition: JobDefinition;
   readonly #host: RunHost;
   readonly #overrides: JobOverrides;
+  readonly #hooks: RunHooks | null;
+  #ctx: JobContext | null = null;
   #saved: SavedState | null = null;
   #children: RunChildren | null = null;
   #controller: AbortController | null = null;
@@ -91,6 +66,7 @@ export class Run implements UpdateSource {
     this.definition = definition;
     this.#host = host;
     this.#overrides = job.overrides === null ? {} : (JSON.parse(job.overrides) as JobOverrides);
+    this.#hooks = host.hooks.hasAny(job.type) ? new RunHooks(host.hooks, job, () => this.#context()) : null;
   }
 
   /** How long the handler has had its slot, in milliseconds. */
@@ -117,22 +93,20 @@ export class Run implements UpdateSource {
   async start(): Promise<void> {
     this.#startedAt = performance.now();
     this.#say({ started: true });
-    let outcome: () => Outcome | Promise<Outcome>;
+    let end: HandlerEnd;
     try {
       if (this.job.deaths !== 0) await this.#writeStart();
       this.#armTimeout();
-      const output = await this.#call();
-      outcome = () => this.#completed(output);
+      end = { output: await this.#call() };
     } catch (thrown) {
-      const seen = tame(thrown);
-      outcome = () => endedBadly(this.#ending(), seen);
+      end = { thrown: tame(thrown) };
     }
     this.#ended = true;
     this.#disarm();
     this.#disarmGrace();
     if (!this.#settled) {
-      const answer = outcome();
-      this.#settle(answer instanceof Promise ? await answer : answer);
+      const outcome = this.#verdict(end);
+      this.#settle(outcome instanceof Promise ? await outcome : outcome);
     }
     if (this.#slotHeld) this.#giveSlotBack(false);
     else this.#host.zombieEnded(this);
@@ -154,26 +128,18 @@ export class Run implements UpdateSource {
     if (result.result === "stale") {
       void this.#onStale();
     } else if (update.outcome !== null) {
+      this.#hooks?.written(update);
       this.#host.release(this);
-    } else if (result.cancelRequested) {
-      this.abort("CANCELLED");
+    } else {
+      if (result.cancelRequested) this.abort("CANCELLED");
+      else this.#hooks?.written(update);
     }
   }
 
   onRefused(update: RunUpdate): RunUpdate | null {
-    if (update.outcome === null)
-      return update.progress === undefined && update.message === undefined
-        ? null
-        : { ...update, progress: undefined, message: undefined };
-    if (update.outcome.kind === "completed") {
-      return {
-        ...update,
-        message: undefined,
-        outcome: hopeless(this.#ending(), new Hopeless("OUTPUT_INVALID", "the database refuses the output.")),
-      };
-    }
-    if (!("error" in update.outcome) || update.outcome.error === "") return null;
-    return { ...update, message: undefined, outcome: { ...update.outcome, error: "" } };
+    const refused = (): Outcome =>
+      hopeless(this.#ending(), new Hopeless("OUTPUT_INVALID", "the database refuses the output."));
+    return lessOf(update, refused);
   }
 
   /** The fence refused a write of this run; answers what its signal has aborted with. */
@@ -198,7 +164,12 @@ export class Run implements UpdateSource {
     // Without a schema nothing is to be waited for: a small handler starts within this turn.
     const input =
       definition.input === null ? JSON.parse(this.job.input) : await parsedInput(definition, this.job.input);
-    const ctx = jobContext(this.#contextParts());
+    const ctx = this.#context();
+    if (this.#hooks !== null) {
+      await this.#hooks.before();
+      // The handler would only find out by itself that it need not begin.
+      if (this.#abortedBy !== null) throw this.#abortedBy;
+    }
     this.#called = { ctx, input };
     const returned: unknown = await definition.run(ctx, input);
     return definition.output === null ? returned : await checkedOutput(definition, returned);
@@ -226,8 +197,8 @@ export class Run implements UpdateSource {
     return (this.#children ??= new RunChildren(link, this.#host.children));
   }
 
-  #contextParts(): JobContextParts {
-    return {
+  #context(): JobContext {
+    return (this.#ctx ??= jobContext({
       job: this.job,
       log: this.#host.log,
       shared: this.#host.context,
@@ -240,15 +211,26 @@ export class Run implements UpdateSource {
       saved: () => this.#savedState(),
       rateLimit: () => this.#host.rateLimit(this.job.id, () => this.#signal()),
       children: () => this.#ownChildren(),
-    };
+    }));
   }
 
-  #completed(output: unknown): Outcome {
+  /** What the handler's end means for the job; at once where nobody is to be asked. */
+  #verdict(end: HandlerEnd): Outcome | Promise<Outcome> {
+    if ("thrown" in end) return this.#badVerdict(end.thrown);
     try {
-      return { kind: "completed", output: outputJson({ job: this.job, log: this.#host.log }, output) };
+      const outcome = {
+        kind: "completed",
+        output: outputJson({ job: this.job, log: this.#host.log }, end.output),
+      } as const;
+      return this.#hooks === null ? outcome : this.#hooks.after(outcome, end, false);
     } catch (refused) {
-      return hopeless(this.#ending(), refused as Hopeless);
+      return this.#badVerdict(refused);
     }
+  }
+
+  async #badVerdict(thrown: unknown): Promise<Outcome> {
+    const outcome = await endedBadly(this.#ending(), thrown);
+    return this.#hooks === null ? outcome : await this.#hooks.after(outcome, { thrown }, this.#cancelRequested);
   }
 
   #settle(outcome: Outcome): void {
@@ -269,12 +251,7 @@ export class Run implements UpdateSource {
   #progress(percent: number | null, message: string | undefined): void {
     if (this.#settled) return;
     try {
-      if (percent !== null && !Number.isFinite(percent))
-        throw new TypeError("percent is neither a finite number nor null");
-      this.#say({
-        progress: percent === null ? null : Math.min(Math.max(percent, 0), 100),
-        ...(message !== undefined && { message: clipText(message, LIMITS.messageBytes) }),
-      });
+      this.#say(progressSaid(percent, message));
     } catch (cause) {
       this.#host.log.warn("A call of progress() was ignored; it takes 0 to 100 or null, and text", {
         jobId: this.job.id,
@@ -327,7 +304,7 @@ export class Run implements UpdateSource {
     if (this.#ended) return;
     if (!this.#settled) {
       this.#settled = true;
-      this.#say({ outcome: await endedBadly(this.#ending(), this.#abortedBy) });
+      this.#say({ outcome: await this.#badVerdict(this.#abortedBy) });
     }
     this.#host.log.warn("A handler did not end within 5 s after its signal aborted; its outcome no longer counts", {
       jobId: this.job.id,

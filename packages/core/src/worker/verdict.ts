@@ -9,7 +9,7 @@ import { type QueueBackoff, retryDelayMs, retryPolicy } from "../retry-policy.ts
 import type { ClaimedJob, Outcome } from "../store.ts";
 import { serialiseOutput } from "../values.ts";
 import { Hopeless, runError } from "./failure.ts";
-import { inTime } from "./in-time.ts";
+import { inTime } from "../in-time.ts";
 import { PlaceReserved } from "./job-rate-limit.ts";
 
 /** What is known of a run when its handler has ended, or is given up on. */

@@ -1,5 +1,6 @@
 import type { ForgeContext } from "../context.ts";
 import type { JobDefinition } from "../define.ts";
+import type { HookRunner } from "../hook-runner.ts";
 import type { Forge, Jobs } from "../forge-types.ts";
 import type { Logger } from "../logger.ts";
 import { longTimer } from "../long-timer.ts";
@@ -14,7 +15,8 @@ import { Lease } from "./lease.ts";
 import { watchLoopLag } from "./loop-lag.ts";
 import { Orders } from "./orders.ts";
 import { thisProcess } from "./process-identity.ts";
-import { GRACE_MS, Run, type RunHost } from "./run.ts";
+import { GRACE_MS, Run } from "./run.ts";
+import type { RunHost } from "./run-host.ts";
 import { SavedBatches } from "./saved.ts";
 import { ScaleDown } from "./scale-down.ts";
 import { TokenDesk } from "./token-desk.ts";
@@ -36,6 +38,7 @@ export interface WorkerDeps {
   readonly dispatch: Forge["dispatch"];
   readonly newChild: NewChild;
   readonly jobs: Jobs;
+  readonly hooks: HookRunner;
 }
 
 /** A job that this process claimed and has not yet let go; `run` is null while it waits for a slot. */
@@ -135,6 +138,7 @@ export class Worker {
       context: deps.context,
       dispatch: deps.dispatch,
       jobs: deps.jobs,
+      hooks: deps.hooks,
       queueBackoff: (queue) => this.#orders.queue(queue) ?? null,
       saved: new SavedBatches(store.saved),
       rateLimit: (jobId, signal) => jobRateLimit(jobId, signal, desk, store.rateLimits),
@@ -207,6 +211,7 @@ export class Worker {
   async #lastWrites(): Promise<void> {
     await Promise.all([...[...this.#loops.values()].map((loop) => loop.idle()), ...this.#lent]);
     await this.#flusher.settled();
+    await this.#deps.hooks.idle();
     await this.lease
       .stop()
       .catch((cause: unknown) => this.#deps.log.warn("This worker's row could not be ended", { cause }));

@@ -1,4 +1,4 @@
-import { longTimer } from "../long-timer.ts";
+import { longTimer } from "./long-timer.ts";
 
 /** Rejects where `work` takes longer than `ms`; whatever becomes of it then is ignored. */
 export async function inTime<T>(work: T | PromiseLike<T>, ms: number): Promise<T> {

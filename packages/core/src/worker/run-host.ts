@@ -1,0 +1,37 @@
+import type { ForgeContext, JobRateLimit } from "../context.ts";
+import type { Forge, Jobs } from "../forge-types.ts";
+import type { HookRunner } from "../hook-runner.ts";
+import type { Logger } from "../logger.ts";
+import type { QueueBackoff } from "../retry-policy.ts";
+import type { RunUpdate } from "../store.ts";
+import type { ChildDesk } from "./children.ts";
+import type { UpdateSource } from "./flusher.ts";
+import type { Run } from "./run.ts";
+import type { SavedBatches } from "./saved.ts";
+
+/** What a run asks of the worker around it. */
+export interface RunHost {
+  readonly log: Logger;
+  readonly random: () => number;
+  readonly context: ForgeContext;
+  readonly dispatch: Forge["dispatch"];
+  readonly jobs: Jobs;
+  /** What this queue says about the waits of its jobs. */
+  readonly queueBackoff: (queue: string) => QueueBackoff | null;
+  readonly saved: SavedBatches;
+  readonly hooks: HookRunner;
+  /** Makes the `ctx.rateLimit` of a run. */
+  rateLimit(jobId: string, signal: () => AbortSignal): JobRateLimit;
+  readonly children: ChildDesk;
+  push(update: RunUpdate, source: UpdateSource): void;
+  /** The handler has ended, or is given up on while it still runs (`zombie`). Called once. */
+  freeSlot(run: Run, zombie: boolean): void;
+  /** Whether one more handler that outlived its grace may be left running beside the slots. */
+  mayAbandon(run: Run): boolean;
+  /** A handler that was given up on has ended after all. */
+  zombieEnded(run: Run): void;
+  /** Why the fence refused a write of a handler that still runs. Never rejects. */
+  whyStale(run: Run): Promise<"CANCELLED" | "LEASE_LOST">;
+  /** Nothing more is to be written for this run. */
+  release(run: Run): void;
+}
