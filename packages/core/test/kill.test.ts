@@ -5,14 +5,8 @@ import { startPostgres } from "../../../test/support/postgres.ts";
 import { tempDir } from "../../../test/support/temp-dir.ts";
 import { until } from "../../../test/support/until.ts";
 import { effectsOf, startWorker, type WorkerSettings } from "./support/processes.ts";
-import {
-  type Address,
-  countSettles,
-  openStore,
-  postgresDatabase,
-  sqliteDatabase,
-  type TestDatabase,
-} from "./support/stores.ts";
+import { countSettles, expectAllOnce, settleCount } from "./support/settles.ts";
+import { type Address, openStore, postgresDatabase, sqliteDatabase, type TestDatabase } from "./support/stores.ts";
 
 const JOBS = 200;
 const LEASE_MS = 2_000;
@@ -37,20 +31,7 @@ const dispatchAll = (forge: Forge): Promise<string[]> =>
     Array.from({ length: JOBS }, (_, n) => ({ n })),
   );
 
-async function expectAllOnce(database: TestDatabase, effects: string, ids: readonly string[]): Promise<void> {
-  const settles = await database.query("SELECT job_id, status FROM test_settles");
-  expect(settles.map((row) => String(row["job_id"])).toSorted()).toEqual(ids.toSorted());
-  expect(new Set(settles.map((row) => row["status"]))).toEqual(new Set(["completed"]));
-  const counts = await effectsOf(effects);
-  for (const id of ids) expect(counts.get(id) ?? 0).toBeGreaterThanOrEqual(1);
-  const charged = await database.query("SELECT attempts FROM forge_jobs WHERE attempts <> 1");
-  expect(charged, "attempts charged to jobs of a worker that died").toEqual([]);
-}
-
-const settled = (database: TestDatabase) => async (): Promise<boolean> => {
-  const [row] = await database.query("SELECT count(*) AS n FROM test_settles");
-  return Number(row?.["n"]) >= JOBS;
-};
+const settled = (database: TestDatabase) => async (): Promise<boolean> => (await settleCount(database)) >= JOBS;
 
 const databases: [string, () => Promise<TestDatabase>][] = [
   ["SQLite", sqliteDatabase],

@@ -19,6 +19,8 @@ export interface WorkerSettings {
   readonly workMs: number;
   readonly lease: string;
   readonly slots: number;
+  /** Runs the engine of the release with schema 1 instead of this one. */
+  readonly release1?: boolean;
 }
 
 /** What a job of these processes is told. */

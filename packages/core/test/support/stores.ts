@@ -6,6 +6,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { createDatabase } from "../../../../test/support/database.ts";
 import { tempDir } from "../../../../test/support/temp-dir.ts";
+import { release1 } from "../fixtures/release-1/release-1.ts";
 
 /** A database that several processes can open, by what they must be told of it. */
 export type Address = { readonly sqlite: string } | { readonly postgres: string };
@@ -20,6 +21,11 @@ export interface TestDatabase {
 
 export function openStore(address: Address): Store {
   return "sqlite" in address ? sqliteStore(address.sqlite) : postgresStore(address.postgres);
+}
+
+/** A store of the release with schema 1. */
+export function openStoreOfRelease1(address: Address): Store {
+  return "sqlite" in address ? release1.sqliteStore(address.sqlite) : release1.postgresStore(address.postgres);
 }
 
 export async function sqliteDatabase(): Promise<TestDatabase> {
@@ -55,16 +61,4 @@ export async function postgresDatabase(serverUrl: string): Promise<TestDatabase>
     },
     [Symbol.asyncDispose]: database.drop,
   };
-}
-
-const SQLITE_TRIGGER = `CREATE TRIGGER count_settles AFTER INSERT ON forge_ended
-  BEGIN INSERT INTO test_settles (job_id, status) VALUES (NEW.id, NEW.status); END`;
-const POSTGRES_TRIGGER = `CREATE FUNCTION count_settle() RETURNS trigger LANGUAGE plpgsql AS
-  $$ BEGIN INSERT INTO test_settles (job_id, status) VALUES (NEW.id::text, NEW.status); RETURN NULL; END $$;
-  CREATE TRIGGER count_settles AFTER INSERT ON forge_ended FOR EACH ROW EXECUTE FUNCTION count_settle()`;
-
-/** Records every move of a row into the ended table, inside the transaction that moves it. */
-export async function countSettles(database: TestDatabase): Promise<void> {
-  await database.query("CREATE TABLE test_settles (job_id text NOT NULL, status text NOT NULL)");
-  await database.query("sqlite" in database.address ? SQLITE_TRIGGER : POSTGRES_TRIGGER);
 }

@@ -1,13 +1,16 @@
 // A worker process for tests that kill it. Its argument is the JSON of WorkerSettings.
 import { createForge, defineJob, type Duration } from "@forge-jobs/core";
+import { release1 } from "../fixtures/release-1/release-1.ts";
 import { appendFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { WorkerSettings, WorkInput } from "./processes.ts";
-import { openStore } from "./stores.ts";
+import { openStore, openStoreOfRelease1 } from "./stores.ts";
 
 const settings = JSON.parse(process.argv[2] ?? "") as WorkerSettings;
 
-const work = defineJob("work", {
+const engine = settings.release1 === true ? release1 : { createForge, defineJob };
+
+const work = engine.defineJob("work", {
   run: async (ctx, input: WorkInput) => {
     // Outside the database, and before the work: a run that is killed half way has had its effect.
     appendFileSync(settings.effects, `${ctx.jobId}\n`);
@@ -17,8 +20,8 @@ const work = defineJob("work", {
   },
 });
 
-const forge = createForge({
-  store: openStore(settings.address),
+const forge = engine.createForge({
+  store: settings.release1 === true ? openStoreOfRelease1(settings.address) : openStore(settings.address),
   jobs: [work],
   worker: { queues: { default: settings.slots }, lease: settings.lease as Duration },
   logger: { debug() {}, info() {}, warn() {}, error: (message, fields) => console.error(message, fields) },
