@@ -28,37 +28,42 @@ export function openStoreOfRelease1(address: Address): Store {
   return "sqlite" in address ? release1.sqliteStore(address.sqlite) : release1.postgresStore(address.postgres);
 }
 
+/** A database that exists, and stays. */
+export function databaseAt(address: Address): TestDatabase {
+  const query = "sqlite" in address ? querySqlite(address.sqlite) : queryPostgres(address.postgres);
+  return { address, query, [Symbol.asyncDispose]: async () => {} };
+}
+
 export async function sqliteDatabase(): Promise<TestDatabase> {
   const dir = await tempDir();
-  const file = join(dir.path, "forge.db");
-  return {
-    address: { sqlite: file },
-    query: async (sql) => {
-      const db = new DatabaseSync(file, { timeout: 5_000 });
-      try {
-        return db.prepare(sql).all();
-      } finally {
-        db.close();
-      }
-    },
-    [Symbol.asyncDispose]: () => dir.remove(),
-  };
+  return { ...databaseAt({ sqlite: join(dir.path, "forge.db") }), [Symbol.asyncDispose]: () => dir.remove() };
 }
 
 export async function postgresDatabase(serverUrl: string): Promise<TestDatabase> {
-  const database = await createDatabase(serverUrl);
-  return {
-    address: { postgres: database.url },
-    query: async (sql) => {
-      const client = new pg.Client({ connectionString: database.url });
-      client.on("error", () => {});
-      await client.connect();
-      try {
-        return (await client.query<Record<string, unknown>>(sql)).rows;
-      } finally {
-        await client.end();
-      }
-    },
-    [Symbol.asyncDispose]: database.drop,
+  const { url, drop } = await createDatabase(serverUrl);
+  return { ...databaseAt({ postgres: url }), [Symbol.asyncDispose]: drop };
+}
+
+function querySqlite(file: string): TestDatabase["query"] {
+  return async (sql) => {
+    const db = new DatabaseSync(file, { timeout: 5_000 });
+    try {
+      return db.prepare(sql).all();
+    } finally {
+      db.close();
+    }
+  };
+}
+
+function queryPostgres(url: string): TestDatabase["query"] {
+  return async (sql) => {
+    const client = new pg.Client({ connectionString: url });
+    client.on("error", () => {});
+    await client.connect();
+    try {
+      return (await client.query<Record<string, unknown>>(sql)).rows;
+    } finally {
+      await client.end();
+    }
   };
 }
