@@ -15,6 +15,9 @@ export interface EarHost {
   onDown(): void;
 }
 
+/** What became of a notification to itself: `gone` is a connection that ended before it could come. */
+type TestResult = "heard" | "silence" | "gone";
+
 const TEST_MS = 5_000;
 const TEST_EVERY_MS = 15_000;
 const FIRST_PAUSE_MS = 100;
@@ -38,7 +41,7 @@ export class Ear {
   #closing: AbortController | null = null;
   #running: Promise<void> = Promise.resolve();
   #up: Session | null = null;
-  #test: PromiseWithResolvers<boolean> | null = null;
+  #test: PromiseWithResolvers<"heard" | "silence"> | null = null;
   #saidDeaf = false;
 
   constructor(database: Database, channels: Channels, host: EarHost) {
@@ -92,7 +95,7 @@ export class Ear {
     client.on("end", lose);
     closing.addEventListener("abort", lose);
     client.on("notification", ({ channel, payload = "", processId }) => {
-      if (channel === this.#testChannel) this.#test?.resolve(true);
+      if (channel === this.#testChannel) this.#test?.resolve("heard");
       // What this process told the others itself, its listeners have heard directly.
       else if (processId !== processIdOf(client)) this.#host.onNotification(channel, payload);
     });
@@ -102,16 +105,15 @@ export class Ear {
       // else sends to.
       await listen(client, [this.#testChannel]);
       // Sent on another connection: a pooler that runs this statement where LISTEN ran would pass the answer on.
-      if (!(await this.#hears((session) => this.#database.connected(session), gone.promise))) {
-        return closing.aborted ? "lost" : "deaf";
-      }
+      const heard = await this.#hears((session) => this.#database.connected(session), gone.promise);
+      if (heard !== "heard") return heard === "gone" ? "unreachable" : "deaf";
       await listen(client, [this.#channels.available, this.#channels.updates, this.#channels.orders]);
       const session = pgSession(client, false);
       this.#up = session;
       this.#host.onUp();
-      for (let hears = true; hears && !closing.aborted;) {
+      for (let still: TestResult = heard; still === "heard" && !closing.aborted;) {
         await Promise.race([gone.promise, sleep(TEST_EVERY_MS, undefined, { signal: closing }).catch(ignore)]);
-        hears = await this.#hears((work) => work(session), gone.promise);
+        still = await this.#hears((work) => work(session), gone.promise);
       }
       return "lost";
     } catch {
@@ -125,16 +127,19 @@ export class Ear {
     }
   }
 
-  /** Sends a notification by `through` and tells whether it arrives here in time. */
+  /** Sends a notification by `through` and tells whether it arrives here in time, or the connection ends before. */
   async #hears(
     through: (work: (session: Session) => Promise<unknown>) => Promise<unknown>,
     gone: Promise<false>,
-  ): Promise<boolean> {
-    const test = (this.#test = Promise.withResolvers<boolean>());
-    const timer = setTimeout(() => test.resolve(false), TEST_MS);
+  ): Promise<TestResult> {
+    const test = (this.#test = Promise.withResolvers<"heard" | "silence">());
+    let timer: NodeJS.Timeout | undefined;
     try {
-      await Promise.race([through((session) => notify(session, [[this.#testChannel, ""]])), gone]);
-      return await Promise.race([test.promise, gone]);
+      const sent = through((session) => notify(session, [[this.#testChannel, ""]])).then(() => true);
+      if (!(await Promise.race([sent, gone]))) return "gone";
+      // From here on: a server that is slow to take the notification says nothing about who hears it.
+      timer = setTimeout(() => test.resolve("silence"), TEST_MS);
+      return await Promise.race([test.promise, gone.then(() => "gone" as const)]);
     } finally {
       clearTimeout(timer);
     }

@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import pg from "pg";
 import { v7 as uuidv7 } from "uuid";
-import { expect, inject, it } from "vitest";
+import { expect, inject, it, vi } from "vitest";
 import { startPostgres } from "../../../../test/support/postgres.ts";
 import { until } from "../../../../test/support/until.ts";
 import type { Store } from "../../src/store.ts";
@@ -126,4 +126,25 @@ it("finds out that notifications do not come through, and says so once", async (
   expect(heard.words).not.toContain("live");
   await store.jobs.insert({ jobs: [newJob({ queue: "own" })] });
   expect(heard.words).toContain("available own");
+});
+
+it("does not take a connection that is lost while it is tested for one that cannot hear", async () => {
+  await using world = await openWorld(server);
+  const pool = world.openPool();
+  const connect = pool.connect.bind(pool);
+  let losses = 0;
+  pool.connect = (async () => {
+    // The store lends a connection to send the test: by then the other one listens.
+    const cut = `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND query LIKE 'LISTEN%'`;
+    if (losses++ < 2) await world.sql(cut);
+    return connect();
+  }) as typeof pool.connect;
+  const warnings = vi.spyOn(process, "emitWarning").mockImplementation(() => {});
+  try {
+    await live(world.open({ pool }));
+    expect(warnings).not.toHaveBeenCalled();
+  } finally {
+    warnings.mockRestore();
+  }
 });

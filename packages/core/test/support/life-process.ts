@@ -31,9 +31,13 @@ while ((await settles()) < 2) await sleep(5);
 await forge.stop();
 process.exit(0);
 
+function methodOf(prototype: object, name: string): (...args: unknown[]) => unknown {
+  return Reflect.get(prototype, name) as (...args: unknown[]) => unknown;
+}
+
 function countSqlite(): void {
   for (const name of ["run", "get", "all"] as const) {
-    const original = StatementSync.prototype[name] as (...args: unknown[]) => unknown;
+    const original = methodOf(StatementSync.prototype, name);
     const counted = function (this: StatementSync, ...args: unknown[]): unknown {
       const answer = original.apply(this, args);
       done(this.sourceSQL);
@@ -41,7 +45,7 @@ function countSqlite(): void {
     };
     Object.assign(StatementSync.prototype, { [name]: counted });
   }
-  const exec = DatabaseSync.prototype.exec;
+  const exec = methodOf(DatabaseSync.prototype, "exec");
   DatabaseSync.prototype.exec = function (sql) {
     exec.call(this, sql);
     done(sql);
@@ -49,7 +53,7 @@ function countSqlite(): void {
 }
 
 function countPostgres(): void {
-  const query = pg.Client.prototype.query as (...args: unknown[]) => unknown;
+  const query = methodOf(pg.Client.prototype, "query");
   const counted = async function (this: pg.Client, ...args: unknown[]): Promise<unknown> {
     const answer = await query.apply(this, args);
     const [first] = args;

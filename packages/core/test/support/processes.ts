@@ -27,6 +27,8 @@ export interface WorkerSettings {
 export interface WorkInput {
   /** Ends its process at the handler's first step. */
   readonly dies?: boolean;
+  /** For how long its first run blocks the event loop, in milliseconds. */
+  readonly blocksMs?: number;
 }
 
 /** Starts a worker process and waits until it works. */
