@@ -2,6 +2,9 @@ import { cancelSuite } from "./cancel.suite.ts";
 import { changesSuite } from "./changes.suite.ts";
 import { childrenSuite } from "./children.suite.ts";
 import { claimSuite } from "./claim.suite.ts";
+import { deadLettersSuite } from "./dead-letters.suite.ts";
+import { deleteSuite } from "./delete.suite.ts";
+import { discardSuite } from "./discard.suite.ts";
 import { errorsSuite } from "./errors.suite.ts";
 import { fenceSuite } from "./fence.suite.ts";
 import { historySuite } from "./history.suite.ts";
@@ -54,6 +57,9 @@ export const SUITES: readonly Suite[] = [
   childrenSuite,
   retrySuite,
   historySuite,
+  deadLettersSuite,
+  discardSuite,
+  deleteSuite,
   transitionsSuite,
   revisionsSuite,
   readSuite,

@@ -25,6 +25,7 @@ const VERBS: readonly Verb[] = [
   ]),
   ({ store }, { id }) => cancelJob(store, id),
   ({ store }, { id }) => retryJob(store, id),
+  ({ store }, { id }) => store.ended.discard({ ids: [id] }),
   ({ store }, { workerId }) => store.workers.beat({ workerId, leaseMs: 30_000 }),
   ({ store }, { workerId }) => store.workers.retire({ workerId }),
   ({ store }, { workerId }) => rescueWorker(store, workerId),

@@ -65,6 +65,7 @@ const verbs: Readonly<Record<string, (world: World, store: Store, walker: Walker
   },
   cancel: (_, store, { random, ids }) => store.jobs.cancel({ ids: random.some(ids, 0.1), reason: "walked over" }),
   retry: (_, store, { random, ids }) => store.jobs.retry({ ids: random.some(ids, 0.3) }),
+  discard: (_, store, { random, ids }) => store.ended.discard({ ids: random.some(ids, 0.02) }),
   async rescue(_, store, { random, workers }) {
     if (workers.length > 0) await rescueWorker(store, random.pick(workers));
   },

@@ -76,7 +76,7 @@ export interface Job<Input = unknown, Output = unknown> {
 
 /**
  * One entry of a job's history: a run that failed (`error`), a worker that died while it ran the job (`death`), or what a
- * person did (`cancel`, `retry`).
+ * person did (`cancel`, `retry`, `discard`).
  */
 export interface JobEvent {
   event: HistoryEvent;
@@ -94,12 +94,45 @@ export interface JobEvent {
   reason: string | null;
 }
 
+/** Who does something to a job. */
+export interface ActOptions {
+  /** For the job's history; at most 1,000 characters. Default: nobody in particular. */
+  by?: string;
+}
+
 /** How a person brings a job back. */
-export interface RetryOneOptions {
+export interface RetryOneOptions extends ActOptions {
   /** Runs in the new budget. Default: as many as the dispatch gave it. */
   maxAttempts?: number;
-  /** Who does it, for the job's history; at most 1,000 characters. */
-  by?: string;
+}
+
+/** Which dead letters to bring back, and how; absent filters match all. */
+export interface RetryAllOptions extends ActOptions {
+  type?: string;
+  queue?: string;
+  /** The name of the last error, as the job's history has it. */
+  errorName?: string;
+  /** No more than so many. Default: all that there are. */
+  limit?: number;
+  /** Each becomes due at a random moment of this time, so that not all meet at once what they failed of. Default: at once. */
+  spread?: Duration;
+  /** Only counts. Default false. */
+  dryRun?: boolean;
+}
+
+/** What `jobs.retryAll` did. Jobs that matched and were changed by somebody else meanwhile are neither of the other two. */
+export interface RetryAllResult {
+  matched: number;
+  retried: number;
+  /** Left alone, since another job holds their idempotency key by now. */
+  keyHeld: number;
+}
+
+/** A page of dead letters, newest first; `for (const job of page)` goes through its jobs, and then ends. */
+export interface DeadLetterPage extends Iterable<Job> {
+  jobs: Job[];
+  /** For the next page; null on the last one. */
+  cursor: string | null;
 }
 
 /** Which jobs `jobs.list` answers; absent filters match all. */
@@ -140,7 +173,7 @@ export interface Jobs {
    * `reason` is what watchers see as its error. Default `"cancelled by user"`. `by` enters the job's history. Throws
    * `NOT_FOUND`.
    */
-  cancel(id: string, options?: { reason?: string; by?: string }): Promise<void>;
+  cancel(id: string, options?: ActOptions & { reason?: string }): Promise<void>;
   /**
    * Brings a failed, dead or cancelled job back to `pending` with a new budget of runs; `attempts` keeps counting.
    *
@@ -148,6 +181,30 @@ export interface Jobs {
    * key now.
    */
   retry(id: string, options?: RetryOneOptions): Promise<void>;
+  /**
+   * Reads a page of the jobs that are `failed` or `dead_letter` and were not discarded, newest first. `limit` is 1 to 1,000,
+   * by default 50.
+   */
+  deadLetters(options?: { type?: string; cursor?: string; limit?: number }): Promise<DeadLetterPage>;
+  /**
+   * Brings dead letters back as `retry` does, oldest first, in batches; each batch is a transaction, so that an error on the
+   * way leaves what is done done. A job that fails again meanwhile is not brought back twice.
+   */
+  retryAll(options?: RetryAllOptions): Promise<RetryAllResult>;
+  /**
+   * Declares a failure nobody's business: the job is `failed` with `discardedAt` from then on, is no dead letter and cannot
+   * be retried. Discarding it again changes nothing.
+   *
+   * Throws `NOT_FOUND`; `CONFLICT` for a job that is neither failed nor dead.
+   */
+  discard(id: string, options?: ActOptions): Promise<void>;
+  /**
+   * Deletes a settled job with its history and what it saved; what is kept is one entry that says who did it. A key that
+   * the job still holds is held as long as it would have been.
+   *
+   * Throws `NOT_FOUND`; `CONFLICT` for a job that is under way.
+   */
+  delete(id: string, options?: ActOptions): Promise<void>;
   /** Reads what the live path shows of jobs; unknown ids are left out. For adapters such as the gateway. */
   states(ids: readonly string[]): Promise<JobStateRecord[]>;
 }

@@ -12,7 +12,9 @@ export type { Duration } from "./duration.ts";
 
 // Running
 export { createForge } from "./forge.ts";
-export type { Forge, ForgeOptions, Job, JobEvent, JobListOptions, Jobs, RetryOneOptions } from "./forge-types.ts";
+export type { Forge, ForgeOptions } from "./forge-types.ts";
+export type { ActOptions, DeadLetterPage, Job, JobEvent, JobListOptions, Jobs } from "./forge-types.ts";
+export type { RetryAllOptions, RetryAllResult, RetryOneOptions } from "./forge-types.ts";
 export { queuesFromEnv } from "./queue-options.ts";
 export type { QueueBackoffOptions, QueueOptions } from "./queue-options.ts";
 export type { Queue, Queues } from "./queues.ts";

@@ -1,16 +1,16 @@
 import { isSettledJobStatus, JOB_STATUSES, LIMITS, type StoredJobStatus } from "@forge-jobs/protocol";
 import { setTimeout as sleep } from "node:timers/promises";
+import { createDeadLetters } from "./dead-letters.ts";
 import { ForgeError, shown } from "./errors.ts";
 import type { Job, JobListOptions, Jobs } from "./forge-types.ts";
 import { checkId } from "./id.ts";
+import { actor, checkLimit, unknownJob } from "./job-arguments.ts";
 import { jobEventOf, jobOf } from "./job-record.ts";
-import { checkText, refuseUnknownOptions } from "./options.ts";
+import { refuseUnknownOptions } from "./options.ts";
 import { checkMaxAttempts } from "./retry-options.ts";
 import type { Store } from "./store.ts";
 import { clipText } from "./values.ts";
 
-const MOST_LISTED = 1_000;
-const USUALLY_LISTED = 50;
 const WAIT_POLL_MS = 1_000;
 
 /** The verbs over jobs that exist; `onCancelled` tells the worker of this process, so that it need not wait for a hint. */
@@ -49,7 +49,7 @@ export function createJobs(
         // Before the read: a change between it and the wait must not be missed.
         moved = Promise.withResolvers();
         const job = await get(jobId);
-        if (job === null) throw unknown(jobId);
+        if (job === null) throw unknownJob(jobId);
         if (isSettledJobStatus(job.status)) return job;
         const poll = new AbortController();
         await Promise.race([moved.promise, sleep(WAIT_POLL_MS, undefined, { signal: poll.signal }).catch(() => {})]);
@@ -76,7 +76,7 @@ export function createJobs(
       const jobId = checkId(id, "A job's id");
       const reason = clipText(options.reason ?? "cancelled by user", LIMITS.errorBytes);
       const [result] = await store.jobs.cancel({ ids: [jobId], reason, ...actor(options.by) });
-      if (result === "not_found") throw unknown(jobId);
+      if (result === "not_found") throw unknownJob(jobId);
       if (result === "settled") return;
       onCancelled(jobId);
       onMoved([jobId], result === "requested" ? "cancel_requested" : "cancelled");
@@ -89,7 +89,7 @@ export function createJobs(
         ...(options.maxAttempts !== undefined && { maxAttempts: checkMaxAttempts("maxAttempts", options.maxAttempts) }),
         ...actor(options.by),
       });
-      if (result === "not_found") throw unknown(jobId);
+      if (result === "not_found") throw unknownJob(jobId);
       if (result === "not_settled") {
         throw new ForgeError(
           "CONFLICT",
@@ -107,23 +107,16 @@ export function createJobs(
       }
       onMoved([jobId], "pending");
     },
+    ...createDeadLetters(store, onMoved, Math.random),
     states: async (ids) => store.jobs.states({ ids: ids.map((id) => checkId(id, "A job's id")) }),
   };
-}
-
-/** Who does something, as the stores take it. Throws `BAD_REQUEST`. */
-function actor(by: string | undefined): { by?: string } {
-  return by === undefined ? {} : { by: checkText("by", by) };
 }
 
 function listQuery(
   options: JobListOptions,
 ): { limit: number } & Omit<JobListOptions, "limit" | "cursor"> & { before?: string } {
   refuseUnknownOptions("jobs.list", options, ["status", "type", "queue", "owner", "parent", "cursor", "limit"]);
-  const { cursor, limit = USUALLY_LISTED, ...filters } = options;
-  if (!Number.isInteger(limit) || limit < 1 || limit > MOST_LISTED) {
-    throw new ForgeError("BAD_REQUEST", `limit must be a whole number from 1 to ${MOST_LISTED}; got ${shown(limit)}.`);
-  }
+  const { cursor, limit, ...filters } = options;
   if (filters.status !== undefined && !JOB_STATUSES.includes(filters.status)) {
     throw new ForgeError(
       "BAD_REQUEST",
@@ -131,9 +124,5 @@ function listQuery(
     );
   }
   if (filters.parent !== undefined) checkId(filters.parent, "parent");
-  return { ...filters, limit, ...(cursor !== undefined && { before: checkId(cursor, "cursor") }) };
-}
-
-function unknown(jobId: string): ForgeError {
-  return new ForgeError("NOT_FOUND", `There is no job ${jobId}.`, { details: { id: jobId } });
+  return { ...filters, limit: checkLimit(limit), ...(cursor !== undefined && { before: checkId(cursor, "cursor") }) };
 }

@@ -1,5 +1,6 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { CronVerbs } from "./store/cron-verbs.ts";
+import type { EndedVerbs } from "./store/ended-verbs.ts";
 import type { HistoryVerbs } from "./store/history-verbs.ts";
 import type { ChildVerbs } from "./store/child-verbs.ts";
 import type { QueueVerbs } from "./store/queue-verbs.ts";
@@ -8,6 +9,7 @@ import type { WorkerVerbs } from "./store/worker-verbs.ts";
 import type { SavedVerbs } from "./store/saved-verbs.ts";
 
 export type * from "./store/cron-verbs.ts";
+export type * from "./store/ended-verbs.ts";
 export type * from "./store/history-verbs.ts";
 export type * from "./store/child-verbs.ts";
 export type * from "./store/queue-verbs.ts";
@@ -241,9 +243,15 @@ export interface JobVerbs {
   /**
    * Brings failed, dead and cancelled jobs back to `pending`, due now, with a new budget, error, output and progress
    * cleared, and takes their keys again; one that was discarded or whose key another job holds by now is left alone.
-   * The budget is that of the dispatch, or `maxAttempts`. It enters the history in the same transaction.
+   * The budget is that of the dispatch, or `maxAttempts`. With `delaysMs`, one for each id, they are due so much later. It
+   * enters the history in the same transaction.
    */
-  retry(args: { ids: readonly string[]; maxAttempts?: number; by?: string }): Promise<RetryResult[]>;
+  retry(args: {
+    ids: readonly string[];
+    maxAttempts?: number;
+    delaysMs?: readonly number[];
+    by?: string;
+  }): Promise<RetryResult[]>;
 }
 
 /** Periodic work; each call does a bounded batch and answers how many rows it moved. */
@@ -316,6 +324,7 @@ export interface Store {
   readonly saved: SavedVerbs;
   readonly children: ChildVerbs;
   readonly sweeps: SweepVerbs;
+  readonly ended: EndedVerbs;
   readonly history: HistoryVerbs;
   readonly rateLimits: RateLimitVerbs;
   readonly crons: CronVerbs;

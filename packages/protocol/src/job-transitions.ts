@@ -17,7 +17,8 @@ export type JobTransitionCause =
   | "finished before the cancellation took effect"
   | "cancellation took effect"
   | "cancelled before it ran"
-  | "retried by someone";
+  | "retried by someone"
+  | "discarded by someone";
 
 /** One row of the table of transitions; `from: null` is a job's birth. */
 export interface JobTransition {
@@ -55,4 +56,6 @@ export const JOB_TRANSITIONS: readonly JobTransition[] = [
   ...rows(["cancel_requested"], "cancelled", "cancellation took effect"),
   ...rows(["pending", "retry", "claimed"], "cancelled", "cancelled before it ran"),
   ...rows(["failed", "dead_letter", "cancelled"], "pending", "retried by someone"),
+  // A failed one keeps its status when it is discarded.
+  ...rows(["dead_letter"], "failed", "discarded by someone"),
 ];

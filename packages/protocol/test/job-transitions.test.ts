@@ -50,13 +50,14 @@ test("a completed job stays completed", () => {
   expect(from("completed")).toEqual([]);
 });
 
-test("a settled job moves only by a person's retry or to the dead letters", () => {
+test("a settled job moves only by a person's hand or to the dead letters", () => {
   const rows = JOB_TRANSITIONS.filter((row) => row.from !== null && SETTLED_JOB_STATUSES.includes(row.from));
   expect(new Set(rows.map((row) => `${row.from} → ${row.to}: ${row.cause}`))).toEqual(
     new Set([
       "failed → dead_letter: dead-letter delay has passed",
       "failed → pending: retried by someone",
       "dead_letter → pending: retried by someone",
+      "dead_letter → failed: discarded by someone",
       "cancelled → pending: retried by someone",
     ]),
   );

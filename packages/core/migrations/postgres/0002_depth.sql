@@ -48,7 +48,7 @@ CREATE TABLE forge_history (
   job_id uuid NOT NULL,
   revision integer NOT NULL,
   at timestamptz NOT NULL,
-  -- error, death (of a worker that ran it), and what people did: cancel, retry.
+  -- error, death (of a worker that ran it), and what people did: cancel, retry, discard, delete.
   event text NOT NULL,
   attempt integer NOT NULL,
   error_name text,

@@ -50,7 +50,7 @@ CREATE TABLE forge_history (
   job_id TEXT NOT NULL,
   revision INTEGER NOT NULL,
   at INTEGER NOT NULL,
-  -- error, death (of a worker that ran it), and what people did: cancel, retry.
+  -- error, death (of a worker that ran it), and what people did: cancel, retry, discard, delete.
   event TEXT NOT NULL,
   attempt INTEGER NOT NULL,
   worker_id TEXT,

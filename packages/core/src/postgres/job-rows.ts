@@ -5,10 +5,11 @@ import { byId } from "./by-id.ts";
 import type { Database } from "./database.ts";
 import { indexable, keepMsOf, windowMsOf } from "./key-columns.ts";
 import { isOpen } from "./open-queue.ts";
+import { type Want, wantOf } from "./keys.ts";
 import type { Row, Session, Statement } from "./session.ts";
 
 /** An idempotency key that a person's retry takes again, as it stands in its job's row. */
-export interface StoredKey {
+interface StoredKey {
   readonly scope: string;
   readonly key: string;
   readonly keepMs: number | null;
@@ -204,4 +205,12 @@ function storedKeys({ keys }: NewJob): string | null {
   const stored: StoredKey[] = [];
   for (const { scope, key, hold } of keys) if (hold.kind === "job") stored.push({ scope, key, keepMs: keepMsOf(hold) });
   return stored.length === 0 ? null : JSON.stringify(stored);
+}
+
+/** The keys that the row of a job says it was dispatched with. */
+export function storedWants(jobId: string, keys: string | null): Want[] {
+  if (keys === null) return [];
+  return (JSON.parse(keys) as StoredKey[]).map(({ scope, key, keepMs }) =>
+    wantOf(jobId, { scope, key, hold: { kind: "job", afterCompletionMs: keepMs } }),
+  );
 }

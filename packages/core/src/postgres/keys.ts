@@ -1,5 +1,5 @@
 import type { KeyClaim, NewJob } from "../store.ts";
-import type { Arrays } from "./arrays.ts";
+import { type Arrays, binaryArrays } from "./arrays.ts";
 import type { Database } from "./database.ts";
 import { indexable, keepMsOf, windowMsOf } from "./key-columns.ts";
 import type { Row, Session, Statement } from "./session.ts";
@@ -15,6 +15,8 @@ export function wantOf(jobId: string, { scope, key, hold }: KeyClaim): Want {
 
 /** What the table says of a key that this transaction has locked: who holds it, or null if it may be taken. */
 interface Locked {
+  readonly scope: string;
+  readonly key: string;
   /** The job that the row names, whether or not it still holds the key. */
   readonly named: string;
   /** Whether this transaction added the row. */
@@ -34,6 +36,8 @@ export class KeyRing {
   readonly #lock: Statement;
   readonly #look: Statement;
   readonly #write: Statement;
+  readonly #drop: Statement;
+  readonly #part: Statement;
 
   constructor(database: Database) {
     const { schema, tables } = database;
@@ -72,14 +76,35 @@ export class KeyRing {
         SET job_id = want.job_id, window_until = ${now} + want.window_ms * ${MS}, keep_ms = want.keep_ms::int8
         FROM ${held} WHERE k.scope = want.scope AND k.key = want.key`,
     };
+    this.#drop = {
+      text: `DELETE FROM ${tables.keys} WHERE ctid = ANY (ARRAY(
+          SELECT k.ctid FROM ${wanted}, LATERAL (
+            SELECT ctid FROM ${tables.keys} WHERE scope = wanted.scope AND key = wanted.key LIMIT 1
+          ) AS k
+        ))`,
+    };
+    this.#part = {
+      text: `WITH parted AS MATERIALIZED (
+          SELECT k.ctid AS place, CASE WHEN job.completed_at IS NULL THEN 0 ELSE k.keep_ms END AS keep_ms, job.completed_at
+          FROM unnest($1::text[], $2::text[], $3::uuid[]) AS said (scope, key, job_id), LATERAL (
+            SELECT ctid, keep_ms FROM ${tables.keys}
+            WHERE scope = said.scope AND key = said.key AND job_id = said.job_id AND window_until IS NULL LIMIT 1
+          ) AS k, LATERAL (SELECT completed_at FROM ${tables.ended} WHERE id = said.job_id LIMIT 1) AS job
+        ), kept AS (
+          UPDATE ${tables.keys} AS k SET window_until = parted.completed_at + parted.keep_ms * ${MS}
+          FROM parted WHERE k.ctid = parted.place AND parted.keep_ms > 0
+        )
+        DELETE FROM ${tables.keys} WHERE ctid = ANY (ARRAY(SELECT place FROM parted WHERE keep_ms = 0))`,
+    };
   }
 
   /**
    * Takes the keys of new jobs. Answers for each the job that holds one of its keys, the first that is held; or null: it
    * holds all of its keys now, and is to be inserted in the same transaction.
    *
-   * Where a holder was found, the keys beside that were free are its own from now on, so that a request that is sent once
-   * more finds it still after the other key was released.
+   * Where a holder was found, the windows beside that were free are its own from now on, so that a request that is sent once
+   * more finds it still after the other key was released. A key that goes by its job's end is taken by a job that was
+   * dispatched with it and by no other.
    */
   async take(session: Session, jobs: readonly NewJob[], arrays: Arrays): Promise<(string | null)[]> {
     const locked = await this.#lockAll(session, jobs.flatMap(wantsOf), arrays);
@@ -88,13 +113,14 @@ export class KeyRing {
       const keys = wantsOf(job).map((want) => ({ want, row: locked.get(nameOf(want)) as Locked }));
       const holder = keys.find(({ row }) => row.holder !== null)?.row.holder ?? null;
       for (const { want, row } of keys) {
-        if (row.holder !== null) continue;
+        if (row.holder !== null || (holder !== null && want.hold.kind !== "window")) continue;
         row.holder = holder ?? job.id;
         if (!row.added || row.named !== row.holder) written.push({ ...want, jobId: row.holder });
       }
       return holder;
     });
     await this.#writeAll(session, written, arrays);
+    await this.#dropUnheld(session, locked, arrays);
     return holders;
   }
 
@@ -115,7 +141,28 @@ export class KeyRing {
       return true;
     });
     await this.#writeAll(session, written, arrays);
+    await this.#dropUnheld(session, locked, arrays);
     return answers;
+  }
+
+  /**
+   * Settles what becomes of the keys of ended jobs whose rows go, later in this transaction: those that are held for a time
+   * after their job's completion are held until then by themselves, those for ever stay, and the others are gone.
+   */
+  async partWith(session: Session, wants: readonly Want[]): Promise<void> {
+    if (wants.length === 0) return;
+    const sorted = distinctInOrder(wants);
+    const names = [
+      binaryArrays.text(sorted.map(({ scope }) => scope)),
+      binaryArrays.text(sorted.map(({ key }) => key)),
+    ];
+    await session.run(this.#lock, names);
+    // All of them, not one for each key: two jobs of the batch may have been dispatched with the same key, and one holds it.
+    await session.run(this.#part, [
+      binaryArrays.text(wants.map(({ scope }) => scope)),
+      binaryArrays.text(wants.map(({ key }) => key)),
+      binaryArrays.uuid(wants.map(({ jobId }) => jobId)),
+    ]);
   }
 
   /** Locks the rows of the keys in one order for everybody, adding those that are missing in the name of the first to want them. */
@@ -127,7 +174,7 @@ export class KeyRing {
       const added = await session.run<Row & [string, string]>(this.#add, this.#values(missing, arrays));
       for (const [scope, key] of added) {
         const name = nameOf({ scope, key });
-        rows.set(name, { named: firsts.get(name) as string, added: true, holder: null });
+        rows.set(name, { scope, key, named: firsts.get(name) as string, added: true, holder: null });
       }
       const present = missing.filter((want) => !rows.has(nameOf(want)));
       if (present.length === 0) break;
@@ -138,12 +185,20 @@ export class KeyRing {
         this.#database.offsetMs,
       ]);
       for (const [scope, key, named, held] of looked) {
-        rows.set(nameOf({ scope, key }), { named, added: false, holder: held ? named : null });
+        rows.set(nameOf({ scope, key }), { scope, key, named, added: false, holder: held ? named : null });
       }
       // A sweep may have deleted one in between.
       missing = present.filter((want) => !rows.has(nameOf(want)));
     }
     return rows;
+  }
+
+  /** Takes away what was added only to be locked: it names a job that does not hold it, and may never exist. */
+  async #dropUnheld(session: Session, locked: ReadonlyMap<string, Locked>, arrays: Arrays): Promise<void> {
+    const unheld = [...locked.values()].filter(({ added, holder }) => added && holder === null);
+    if (unheld.length === 0) return;
+    const names = [arrays.text(unheld.map(({ scope }) => scope)), arrays.text(unheld.map(({ key }) => key))];
+    await session.run(this.#drop, names);
   }
 
   async #writeAll(session: Session, wants: readonly Want[], arrays: Arrays): Promise<void> {

@@ -17,7 +17,8 @@ type StateRow = [
   revision: number,
 ];
 
-type WholeRow = [
+/** A whole row as statements answer it. */
+export type WholeRow = [
   ...StateRow,
   queue: string,
   priority: number,
@@ -38,7 +39,8 @@ const stateColumns = (isEnded: boolean): string =>
 
 const instant = (column: string): string => `round(date_part('epoch', ${column}) * 1000)`;
 
-const wholeColumns = (isEnded: boolean): string => `${stateColumns(isEnded)},
+/** The columns of a `WholeRow`. */
+export const wholeColumns = (isEnded: boolean): string => `${stateColumns(isEnded)},
   queue, priority, input::text, error, parent_id, attempts, max_attempts,
   ${instant("created_at")}, ${instant("scheduled_at")}, ${instant("claimed_at")}, ${instant("started_at")},
   ${isEnded ? instant("completed_at") : "NULL::float8"}, ${isEnded ? instant("failed_at") : "NULL::float8"},
@@ -105,7 +107,7 @@ function stateRecord(row: StateRow | WholeRow): JobStateRecord {
   return { id, type, owner, status, progress, message, output, publicError, revision };
 }
 
-function jobRecord(row: WholeRow): JobRecord {
+export function jobRecord(row: WholeRow): JobRecord {
   const [, , , , , , , , , queue, priority, input, error, parentId, attempts, maxAttempts, ...instants] = row;
   const [createdAt, scheduledAt, claimedAt, startedAt, completedAt, failedAt, cancelRequestedAt, cancelledAt] =
     instants;

@@ -5,12 +5,12 @@ import { byId } from "./by-id.ts";
 import type { Database, Tables } from "./database.ts";
 import { remembering } from "./history.ts";
 import type { HintSink } from "./hints.ts";
-import type { StoredKey } from "./job-rows.ts";
-import { KeyRing, type Want, wantOf } from "./keys.ts";
+import { storedWants } from "./job-rows.ts";
+import { KeyRing } from "./keys.ts";
 import type { Session, Statement } from "./session.ts";
 import { movedOf, queuesOf, WRITTEN, type WrittenRow } from "./written-row.ts";
 
-type RetryOptions = Omit<Parameters<JobVerbs["retry"]>[0], "ids">;
+type RetryOptions = Omit<Parameters<JobVerbs["retry"]>[0], "ids" | "delaysMs">;
 
 interface Retried {
   readonly answers: ReadonlyMap<string, RetryResult>;
@@ -29,19 +29,21 @@ export function createRetry(database: Database, hints: HintSink): JobVerbs["retr
   async function retryIn(
     session: Session,
     ids: readonly string[],
+    delays: ReadonlyMap<string, number>,
     { maxAttempts, by }: RetryOptions,
   ): Promise<Retried> {
     const answers = new Map<string, RetryResult>();
     const locked = await session.run<LockedRow>(lock, [binaryArrays.uuid(ids)]);
     for (const [id, , , isDiscarded] of locked) if (isDiscarded) answers.set(id, "discarded");
     const ready = locked.filter(([, status, , isDiscarded]) => status !== "completed" && !isDiscarded);
-    const wants = ready.map(([id, , keys]) => wantsOf(id, keys));
+    const wants = ready.map(([id, , keys]) => storedWants(id, keys));
     const hasKeys = wants.some((list) => list.length > 0);
     const taken = hasKeys ? await keyRing.takeAgain(session, wants, binaryArrays) : wants.map(() => true);
     ready.forEach(([id], n) => answers.set(id, taken[n] === true ? "retried" : "key_held"));
 
     const free = ready.flatMap(([id], n) => (taken[n] === true ? [id] : []));
-    const values = [binaryArrays.uuid(free), database.offsetMs, maxAttempts ?? null, by ?? null];
+    const due = binaryArrays.float8(free.map((id) => delays.get(id) ?? 0));
+    const values = [binaryArrays.uuid(free), database.offsetMs, maxAttempts ?? null, by ?? null, due];
     const moved = free.length === 0 ? [] : await session.run<WrittenRow>(move, values);
     const rest = ids.filter((id) => !answers.has(id));
     const found = rest.length === 0 ? [] : await session.run<[id: string]>(find, [binaryArrays.uuid(rest)]);
@@ -49,10 +51,11 @@ export function createRetry(database: Database, hints: HintSink): JobVerbs["retr
     return { answers, moved };
   }
 
-  return async ({ ids, ...options }) => {
+  return async ({ ids, delaysMs = [], ...options }) => {
     if (ids.length === 0) return [];
     const sorted = [...new Set(ids)].toSorted();
-    const { answers, moved } = await database.transaction((session) => retryIn(session, sorted, options));
+    const delays = new Map(ids.map((id, n) => [id, delaysMs[n] ?? 0]));
+    const { answers, moved } = await database.transaction((session) => retryIn(session, sorted, delays, options));
     hints.available(queuesOf(moved));
     hints.moved(moved.map(movedOf));
     return ids.map((id) => answers.get(id) ?? "not_found");
@@ -80,9 +83,12 @@ function retryStatements(tables: Tables): { lock: Statement; find: Statement; mo
           status, job_type, queue, input, ready_at, claimed_at, started_at, owner, parent_id, overrides, keys
         )
         SELECT
-          e.id, now, e.created_at, e.lane, e.claim_no, e.revision + 1, e.attempts, e.attempts + coalesce($3::int4, e.budget), e.budget, e.priority,
-          'pending', e.job_type, e.queue, e.input, now, e.claimed_at, e.started_at, e.owner, e.parent_id, e.overrides, e.keys
-        FROM gone AS e, (SELECT statement_timestamp() + $2::float8 * ${MS} AS now) AS clock
+          e.id, due, e.created_at, e.lane, e.claim_no, e.revision + 1, e.attempts, e.attempts + coalesce($3::int4, e.budget), e.budget, e.priority,
+          'pending', e.job_type, e.queue, e.input, due, e.claimed_at, e.started_at, e.owner, e.parent_id, e.overrides, e.keys
+        FROM gone AS e JOIN (
+          SELECT id, statement_timestamp() + ($2::float8 + delay_ms) * ${MS} AS due
+          FROM unnest($1::uuid[], $5::float8[]) AS said (id, delay_ms)
+        ) AS said ON said.id = e.id
         RETURNING ${WRITTEN}, queue, attempts), ${remembering(tables, {
           from: `written, (SELECT statement_timestamp() + $2::float8 * ${MS} AS now) AS clock`,
           event: "retry",
@@ -94,11 +100,4 @@ function retryStatements(tables: Tables): { lock: Statement; find: Statement; mo
         SELECT ${WRITTEN}, queue FROM written`,
     },
   };
-}
-
-function wantsOf(jobId: string, keys: string | null): Want[] {
-  if (keys === null) return [];
-  return (JSON.parse(keys) as StoredKey[]).map(({ scope, key, keepMs }) =>
-    wantOf(jobId, { scope, key, hold: { kind: "job", afterCompletionMs: keepMs } }),
-  );
 }

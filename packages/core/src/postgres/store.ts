@@ -5,6 +5,7 @@ import { ChangeFeed } from "./changes.ts";
 import { createClaim } from "./claim.ts";
 import { createCrons } from "./crons.ts";
 import { Database } from "./database.ts";
+import { createDeadLetters } from "./dead-letters.ts";
 import { createHistory } from "./history.ts";
 import { readIdentity } from "./identity.ts";
 import { createInsert, createInsertClaimed } from "./insert.ts";
@@ -13,6 +14,7 @@ import { checkOptions, type PostgresStoreOptions } from "./options.ts";
 import { createQueues } from "./queues.ts";
 import { createRateLimits } from "./rate-limits.ts";
 import { createRead } from "./read.ts";
+import { createDelete } from "./removal.ts";
 import { createRetry } from "./retry.ts";
 import { createSaved } from "./saved.ts";
 import { createSweeps } from "./sweeps.ts";
@@ -47,6 +49,10 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
     saved: createSaved(database),
     children: createChildren(database, changes),
     sweeps: createSweeps(database, changes),
+    ended: {
+      ...createDeadLetters(database, changes),
+      delete: createDelete(database),
+    },
     history: createHistory(database),
     rateLimits: createRateLimits(database),
     crons: createCrons(database, changes),

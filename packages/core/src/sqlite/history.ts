@@ -5,12 +5,17 @@ import type { WriteTx } from "./write-queue.ts";
 /** How many entries of each sort a job keeps. */
 const KEPT_ENTRIES = 20;
 
+const FAILURES = "'error', 'death'";
+const ACTS = "'cancel', 'retry', 'discard', 'delete'";
+
 /** Errors and deaths push out each other, and what people did likewise: neither makes the other short. */
 const SORTS: Readonly<Record<HistoryEvent, string>> = {
-  error: "'error', 'death'",
-  death: "'error', 'death'",
-  cancel: "'cancel', 'retry'",
-  retry: "'cancel', 'retry'",
+  error: FAILURES,
+  death: FAILURES,
+  cancel: ACTS,
+  retry: ACTS,
+  discard: ACTS,
+  delete: ACTS,
 };
 
 const INTO = `INSERT INTO forge_history (job_id, revision, at, event, attempt, worker_id, actor, reason, error_name, error)`;
@@ -62,7 +67,7 @@ export function rememberAct(
 export function rememberActOnEnded(
   { sql, now }: WriteTx,
   job: { readonly id: string; readonly rowid: number },
-  event: "retry",
+  event: "retry" | "discard" | "delete",
   { by, reason }: Act,
 ): void {
   sql.run(OF_ENDED, now, event, by ?? null, reason ?? null, job.rowid);

@@ -45,13 +45,16 @@ export function insertClaimed(tx: WriteTx, job: NewJob, workerId: string): boole
   return true;
 }
 
-/** Takes the keys that are free, for the holder of the first that is held, or else for the new job; answers that holder. */
+/**
+ * Takes the keys of a new job, or, where one is held, gives the windows among them that are free to the holder of the first;
+ * answers that holder. A key that goes by its job's end is taken by a job that was dispatched with it and by no other.
+ */
 function takeKeys({ sql, now }: WriteTx, { id, keys }: NewJob): string | null {
   if (keys.length === 0) return null;
   const holders = keys.map((key) => keyHolder(sql, key, now));
   const holder = holders.find((held) => held !== null) ?? null;
   for (const [n, key] of keys.entries()) {
-    if (holders[n] === null) takeKey(sql, key, holder ?? id, now);
+    if (holders[n] === null && (holder === null || key.hold.kind === "window")) takeKey(sql, key, holder ?? id, now);
   }
   return holder;
 }

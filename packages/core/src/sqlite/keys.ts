@@ -61,3 +61,23 @@ export function takeKeysAgain(sql: Statements, id: string, stored: string | null
   for (const key of keys) takeKey(sql, key, id, now);
   return true;
 }
+
+const KEEP_ON = `
+  UPDATE forge_keys SET window_until = ? + keep_ms
+  WHERE scope = ? AND key = ? AND job_id = ? AND window_until IS NULL AND keep_ms > 0`;
+
+const RELEASE = `
+  DELETE FROM forge_keys
+  WHERE scope = ? AND key = ? AND job_id = ? AND window_until IS NULL AND (? OR keep_ms = 0)`;
+
+/**
+ * Settles what becomes of the keys of an ended job whose row goes: those that it holds for a time after its completion are
+ * held until then by themselves, those for ever stay, and the others are gone.
+ */
+export function partWithKeys(sql: Statements, id: string, stored: string | null, completedAt: number | null): void {
+  if (stored === null) return;
+  for (const { scope, key } of JSON.parse(stored) as KeyClaim[]) {
+    if (completedAt !== null) sql.run(KEEP_ON, completedAt, scope, key, id);
+    sql.run(RELEASE, scope, key, id, completedAt === null ? 1 : 0);
+  }
+}

@@ -28,7 +28,24 @@ export async function listJobs(read: Read, query: ListQuery): Promise<JobRecord[
   return [...found.values()].toSorted((a, b) => (a.id < b.id ? 1 : -1)).slice(0, query.limit);
 }
 
-async function search(read: Read, table: Table, query: ListQuery): Promise<JobRecord[]> {
+/** Reads one page of dead letters, newest first. */
+export async function listDeadLetters(
+  read: Read,
+  query: Pick<ListQuery, "type" | "before" | "limit">,
+): Promise<JobRecord[]> {
+  const found = new Map<string, JobRecord>();
+  // In the order in which a sweep moves them, for the same reason as above.
+  for (const status of ["failed", "dead_letter"] as const) {
+    for (const job of await search(read, "ended", { ...query, status, undiscarded: true })) found.set(job.id, job);
+  }
+  return [...found.values()].toSorted((a, b) => (a.id < b.id ? 1 : -1)).slice(0, query.limit);
+}
+
+interface Search extends ListQuery {
+  readonly undiscarded?: true;
+}
+
+async function search(read: Read, table: Table, query: Search): Promise<JobRecord[]> {
   const { status, limit } = query;
   if (status !== undefined && SETTLED_JOB_STATUSES.includes(status) !== (table === "ended")) return [];
   const jobs: JobRecord[] = [];
@@ -60,7 +77,7 @@ function endOfStretch(sql: Statements, table: Table, status: string | undefined,
 function stretch(
   sql: Statements,
   table: Table,
-  { status, type, queue, owner, parent }: ListQuery,
+  { status, type, queue, owner, parent, undiscarded }: Search,
   before: string,
   from: string,
   limit: number,
@@ -69,7 +86,10 @@ function stretch(
   const used = filters.filter((filter): filter is [string, string] => filter[1] !== undefined);
   // No index knows a row's parent.
   const children = parent === undefined ? [] : ["id IN (SELECT child_id FROM forge_children WHERE parent_id = ?)"];
-  const where = ["id < ?", "id >= ?", ...children, ...used.map(([column]) => `${column} = ?`)].join(" AND ");
+  const undecided = undiscarded === true ? ["discarded_at IS NULL"] : [];
+  const where = ["id < ?", "id >= ?", ...children, ...used.map(([column]) => `${column} = ?`), ...undecided].join(
+    " AND ",
+  );
   const text = `SELECT ${RECORD_COLUMNS[table]} FROM forge_${table} WHERE ${where} ORDER BY id DESC LIMIT ?`;
   return sql
     .all<RecordRow>(

@@ -1,4 +1,4 @@
-import type { RetryResult } from "../store.ts";
+import type { JobVerbs, RetryResult } from "../store.ts";
 import { rememberActOnEnded } from "./history.ts";
 import { takeKeysAgain } from "./keys.ts";
 import type { WriteTx } from "./write-queue.ts";
@@ -24,9 +24,9 @@ const REVIVE = `
 /** Brings ended jobs back to `pending`, each with a new budget and its keys, or leaves them alone. */
 export function retry(
   tx: WriteTx,
-  { ids, maxAttempts, by }: { readonly ids: readonly string[]; readonly maxAttempts?: number; readonly by?: string },
+  { ids, maxAttempts, delaysMs = [], by }: Parameters<JobVerbs["retry"]>[0],
 ): RetryResult[] {
-  return ids.map((id) => {
+  return ids.map((id, n) => {
     const row = tx.sql.get<EndedRow>(FIND, id);
     if (row === undefined) {
       return tx.sql.get("SELECT 1 FROM forge_live WHERE id = ?", id) === undefined ? "not_found" : "not_settled";
@@ -35,7 +35,8 @@ export function retry(
     if (row.discardedAt !== null) return "discarded";
     if (!takeKeysAgain(tx.sql, id, row.keys, tx.now)) return "key_held";
     rememberActOnEnded(tx, { id, rowid: row.rowid }, "retry", { by });
-    tx.sql.run(REVIVE, tx.now, maxAttempts ?? null, tx.now, row.rowid);
+    const dueAt = tx.now + (delaysMs[n] ?? 0);
+    tx.sql.run(REVIVE, dueAt, maxAttempts ?? null, dueAt, row.rowid);
     tx.sql.run("DELETE FROM forge_ended WHERE rowid = ?", row.rowid);
     tx.moved.push({ id, revision: row.revision + 1 });
     tx.available.add(row.queue);

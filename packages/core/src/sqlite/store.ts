@@ -8,10 +8,13 @@ import { SqliteChanges } from "./changes.ts";
 import { childrenAmong, dispatchChildren, readProgress } from "./children.ts";
 import { claim, nextDue } from "./claim.ts";
 import { Connection } from "./connection.ts";
+import { deleteJobs } from "./delete.ts";
+import { discard } from "./discard.ts";
+import { findDead } from "./find-dead.ts";
 import { readHistory } from "./history.ts";
 import { pause, readCrons, register as registerCrons, resume, seen } from "./crons.ts";
 import { insert, insertClaimed } from "./insert.ts";
-import { listJobs, type Read } from "./list.ts";
+import { listDeadLetters, listJobs, type Read } from "./list.ts";
 import { checkSchema, migrate, readIdentity } from "./migrate.ts";
 import { queueSettings, readOrders } from "./orders.ts";
 import { changeQueue, queueDepths, waitingLanes } from "./queues.ts";
@@ -136,6 +139,12 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       list: ({ scope }) => read((sql) => listRateLimits(sql, time.now(), scope)),
       acquire: ({ scope, jobIds }) => write((tx) => acquireTokens(tx, scope, jobIds)),
       drain: ({ scope, retryAfterMs }) => write((tx) => drainRateLimit(tx, scope, retryAfterMs)),
+    },
+    ended: {
+      deadLetters: (query) => listDeadLetters(read, query),
+      findDead: (query) => read((sql) => findDead(sql, query)),
+      discard: (args) => write((tx) => discard(tx, args)),
+      delete: (args) => write((tx) => deleteJobs(tx, args)),
     },
     history: {
       read: ({ jobIds }) => read((sql) => readHistory(sql, jobIds)),

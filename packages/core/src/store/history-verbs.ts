@@ -2,7 +2,7 @@
  * What happened to a job beside its ordinary way: a run that failed (`error`), a worker that died while it ran the job
  * (`death`), or what a person did.
  */
-export type HistoryEvent = "error" | "death" | "cancel" | "retry";
+export type HistoryEvent = "error" | "death" | "cancel" | "retry" | "discard" | "delete";
 
 /** One entry of a job's history. */
 export interface HistoryRecord {

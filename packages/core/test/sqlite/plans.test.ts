@@ -21,7 +21,7 @@ async function everyVerb(store: Store): Promise<void> {
   };
   await store.workers.register({ workerId: "w", leaseMs: 1_000, process });
   const text = { error: "e", publicError: "p" };
-  await runOnce({ kind: "completed", output: null });
+  const completed = await runOnce({ kind: "completed", output: null });
   const failed = await runOnce({ kind: "failed", ...text });
   await store.jobs.retry({ ids: [failed] });
   await store.jobs.cancel({ ids: [failed], reason: "r" });
@@ -30,12 +30,17 @@ async function everyVerb(store: Store): Promise<void> {
   await runOnce({ kind: "discarded", ...text });
   const back = await runOnce({ kind: "given_back", delayMs: 0 });
   await store.jobs.cancel({ ids: [back], reason: "r" });
+  const dead = await runOnce({ kind: "failed", ...text });
+  await store.ended.findDead({ type: "t", queue: "default", errorName: "Error", limit: 5 });
+  await store.ended.discard({ ids: [dead] });
+  await store.ended.delete({ ids: [dead, completed] });
   const running = await runOnce(null);
   await store.jobs.cancel({ ids: [running], reason: "r" });
   await store.jobs.insertClaimed({ job: newJob(), workerId: "w" });
   await store.jobs.states({ ids: [failed] });
   await store.jobs.get({ ids: [failed] });
   await store.history.read({ jobIds: [failed] });
+  await store.ended.deadLetters({ limit: 5 });
   for (const status of [undefined, "failed", "pending"] as const) {
     await store.jobs.list({ limit: 5, ...(status === undefined ? {} : { status }) });
   }
@@ -52,7 +57,7 @@ async function statements(store: Store): Promise<string[]> {
   try {
     await everyVerb(store);
     return [...new Set(prepare.mock.calls.map(([text]) => text))].filter((text) =>
-      /forge_(live|ended|keys|history)/.test(text),
+      /forge_(live|ended|keys|history|saved|children)/.test(text),
     );
   } finally {
     prepare.mockRestore();

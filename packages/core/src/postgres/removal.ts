@@ -1,0 +1,93 @@
+import type { DeleteResult, EndedVerbs } from "../store.ts";
+import { binaryArrays } from "./arrays.ts";
+import { byId } from "./by-id.ts";
+import type { Database, Tables } from "./database.ts";
+import { storedWants } from "./job-rows.ts";
+import { KeyRing } from "./keys.ts";
+import type { Session, Statement } from "./session.ts";
+
+/** An ended row that this transaction has locked. */
+type DoomedRow = [id: string, keys: string | null];
+
+const MS = "interval '1 millisecond'";
+
+/** Deletes ended rows with all that is kept of their jobs. */
+class Removal {
+  readonly #keyRing: KeyRing;
+  readonly #remove: Statement;
+
+  constructor(database: Database) {
+    const { ended, history, saved, children } = database.tables;
+    this.#keyRing = new KeyRing(database);
+    // Row by row through an index: for a list of ids of unknown length the planner might read the whole table.
+    const doomed = (table: string, id: string): string => `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
+        SELECT row.ctid FROM unnest($1::uuid[]) AS said (id), LATERAL (
+          SELECT ctid FROM ${table} WHERE ${id} = said.id OFFSET 0
+        ) AS row
+      ))`;
+    this.#remove = {
+      text: `WITH past AS (${doomed(history, "job_id")}), state AS (${doomed(saved, "job_id")}),
+        descent AS (${doomed(children, "parent_id")}) ${doomed(ended, "id")}`,
+    };
+  }
+
+  /** Removes rows that are locked; their keys are locked meanwhile, too. */
+  async run(session: Session, rows: readonly DoomedRow[]): Promise<void> {
+    if (rows.length === 0) return;
+    await this.#keyRing.partWith(
+      session,
+      rows.flatMap(([id, keys]) => storedWants(id, keys)),
+    );
+    await session.run(this.#remove, [binaryArrays.uuid(rows.map(([id]) => id))]);
+  }
+}
+
+type LockedRow = [...DoomedRow, revision: number, attempts: number];
+
+/** Makes the verb `delete`. */
+export function createDelete(database: Database): EndedVerbs["delete"] {
+  const { lock, note, find } = deleteStatements(database.tables);
+  const removal = new Removal(database);
+
+  async function deleteIn(session: Session, ids: readonly string[], by: string | null): Promise<LockedRow[]> {
+    const rows = await session.run<LockedRow>(lock, [binaryArrays.uuid(ids)]);
+    await removal.run(
+      session,
+      rows.map(([id, keys]) => [id, keys]),
+    );
+    const revisions = binaryArrays.int4(rows.map(([, , revision]) => revision));
+    const attempts = binaryArrays.int4(rows.map(([, , , attempt]) => attempt));
+    const values = [binaryArrays.uuid(rows.map(([id]) => id)), revisions, attempts, by, database.offsetMs];
+    if (rows.length > 0) await session.run(note, values);
+    return rows;
+  }
+
+  return async ({ ids, by = null }) => {
+    if (ids.length === 0) return [];
+    const sorted = [...new Set(ids)].toSorted();
+    const deleted = await database.transaction((session) => deleteIn(session, sorted, by));
+    const answers = new Map(deleted.map(([id]): [string, DeleteResult] => [id, "deleted"]));
+    const rest = sorted.filter((id) => !answers.has(id));
+    const found = rest.length === 0 ? [] : await database.run<[id: string]>(find, [binaryArrays.uuid(rest)]);
+    for (const [id] of found) answers.set(id, "not_settled");
+    return ids.map((id) => answers.get(id) ?? "not_found");
+  };
+}
+
+function deleteStatements(tables: Tables): { lock: Statement; note: Statement; find: Statement } {
+  const { ended, history } = tables;
+  return {
+    lock: {
+      text: `SELECT row.* FROM unnest($1::uuid[]) AS said (id), LATERAL (
+          SELECT e.id, e.keys::text, e.revision, e.attempts FROM ${ended} AS e WHERE e.id = said.id FOR UPDATE
+        ) AS row`,
+    },
+    // The one entry that outlives its job.
+    note: {
+      text: `INSERT INTO ${history} (job_id, revision, at, event, attempt, actor)
+        SELECT id, revision + 1, statement_timestamp() + $5::float8 * ${MS}, 'delete', attempt, $4::text
+        FROM unnest($1::uuid[], $2::int4[], $3::int4[]) AS said (id, revision, attempt)`,
+    },
+    find: { text: byId(tables, { live: "id", ended: "id" }) },
+  };
+}

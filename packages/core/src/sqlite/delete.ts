@@ -1,0 +1,42 @@
+import type { DeleteResult } from "../store.ts";
+import { rememberActOnEnded } from "./history.ts";
+import { partWithKeys } from "./keys.ts";
+import type { WriteTx } from "./write-queue.ts";
+
+/** What a deletion has to know of an ended row. */
+interface EndedRow {
+  readonly rowid: number;
+  readonly id: string;
+  readonly completedAt: number | null;
+  readonly keys: string | null;
+}
+
+const FIND = "SELECT rowid, id, completed_at AS completedAt, keys FROM forge_ended WHERE id = ?";
+
+/** Deletes settled jobs, and leaves a note of by whom. */
+export function deleteJobs(
+  tx: WriteTx,
+  { ids, by }: { readonly ids: readonly string[]; readonly by?: string },
+): DeleteResult[] {
+  return ids.map((id) => {
+    const row = tx.sql.get<EndedRow>(FIND, id);
+    if (row === undefined) {
+      return tx.sql.get("SELECT 1 FROM forge_live WHERE id = ?", id) === undefined ? "not_found" : "not_settled";
+    }
+    forgetHistory(tx, id);
+    rememberActOnEnded(tx, row, "delete", { by });
+    removeRow(tx, row);
+    return "deleted";
+  });
+}
+
+function forgetHistory({ sql }: WriteTx, id: string): void {
+  sql.run("DELETE FROM forge_history WHERE job_id = ?", id);
+}
+
+function removeRow({ sql }: WriteTx, { rowid, id, completedAt, keys }: EndedRow): void {
+  partWithKeys(sql, id, keys, completedAt);
+  sql.run("DELETE FROM forge_saved WHERE job_id = ?", id);
+  sql.run("DELETE FROM forge_children WHERE parent_id = ?", id);
+  sql.run("DELETE FROM forge_ended WHERE rowid = ?", rowid);
+}
