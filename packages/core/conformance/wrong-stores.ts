@@ -201,4 +201,20 @@ export const WRONG_STORES: readonly WrongStore[] = [
       });
     },
   },
+  {
+    fault: "makes a tick whoever else has made it",
+    topic: "ticks",
+    cases: ["of decisions at the same time in several stores one wins, and its job alone exists"],
+    spoil: (store) => ({
+      ...store,
+      crons: {
+        ...store.crons,
+        advance: async (args) => {
+          if (await store.crons.advance(args)) return true;
+          const [row] = (await store.crons.read({ names: [args.name] })).crons;
+          return store.crons.advance({ ...args, turn: row?.turn ?? args.turn });
+        },
+      },
+    }),
+  },
 ];

@@ -75,8 +75,7 @@ export class Life {
   async #stop(timeoutMs: number): Promise<void> {
     try {
       await this.#starting?.catch(() => {});
-      await this.#ticker.stop();
-      await Promise.all([this.#worker?.stop(timeoutMs), ...this.#sweeps.map((end) => end())]);
+      await Promise.all([this.#ticker.stop(), this.#worker?.stop(timeoutMs), ...this.#sweeps.map((end) => end())]);
     } finally {
       await this.#store.close();
     }

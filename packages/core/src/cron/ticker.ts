@@ -1,7 +1,7 @@
 import type { Logger } from "../logger.ts";
 import type { CronRow, CronVerbs } from "../store.ts";
 import { newRun } from "./cron-run.ts";
-import { decide } from "./decide.ts";
+import { type Decision, decide } from "./decide.ts";
 import type { CronDefinition } from "./define-cron.ts";
 
 /** What a ticker is made of. */
@@ -85,11 +85,11 @@ export class Ticker {
         const row = rows.get(cron.name);
         return row === undefined ? [] : [{ cron, row }];
       });
-      const waits = await Promise.all(known.map(({ cron, row }) => this.#tick(cron, row, answer.now)));
+      const waits = await Promise.all(known.map(({ cron, row }) => this.#tryTick(cron, row, answer.now)));
       await this.#keepSeen(rows, answer.now);
       this.#failures = 0;
       // A timer may fire a moment early; the look then finds nothing due, and sleeps again.
-      return Math.ceil(Math.min(LONGEST_SLEEP_MS, ...waits) - (now() - readAt));
+      return Math.max(0, Math.ceil(Math.min(LONGEST_SLEEP_MS, ...waits) - (now() - readAt)));
     } catch (cause) {
       if (this.#failures++ === 0) log.warn("Cannot look after crons; trying on", { cause });
       return Math.min(50 * 2 ** this.#failures, LONGEST_PAUSE_MS) * (0.5 + random());
@@ -108,28 +108,36 @@ export class Ticker {
     const { lastTick, pending, skipped, runs } = decision;
     const newest = runs.at(-1);
     const jobs = runs.map((run) => newRun(template, { ...run, triggeredBy: null }));
-    const isMine = await this.#deps.crons.advance({
-      name,
-      hash,
-      turn: row.turn,
-      lastTick,
-      pending,
-      skipped,
-      runs: newest === undefined ? null : { jobs, scheduledAt: newest.scheduledAt },
-    });
-    if (!isMine) {
+    const said = { name, hash, turn: row.turn, lastTick, pending, skipped };
+    const started = newest === undefined ? null : { jobs, scheduledAt: newest.scheduledAt };
+    if (!(await this.#deps.crons.advance({ ...said, runs: started }))) {
       this.#leading.delete(name);
       return MOST_YIELD_MS;
     }
     const following = this.#nextTick(cron, lastTick);
     this.#leading.add(name);
-    if (skipped.length > 0) {
-      this.#deps.log.info("A tick was skipped: the job of the one before it is unfinished", {
-        cron: name,
-        scheduledTime: new Date(lastTick).toISOString(),
-      });
-    }
+    this.#tellOf(name, decision);
     return following - now;
+  }
+
+  /** The same, where one cron's trouble must not hold up the others. */
+  async #tryTick(cron: CronDefinition, row: CronRow, now: number): Promise<number> {
+    try {
+      return await this.#tick(cron, row, now);
+    } catch (cause) {
+      this.#deps.log.warn("The tick of a cron could not be written; trying on", { cron: cron.name, cause });
+      return LONGEST_SLEEP_MS;
+    }
+  }
+
+  #tellOf(cron: string, { lastTick, pending, skipped, runs }: Decision): void {
+    const what =
+      skipped.length > 0
+        ? "A tick was skipped: the job of the one before it is unfinished"
+        : runs.length === 0 && pending.length === 0
+          ? "Ticks were missed, and are passed over without catchUp"
+          : null;
+    if (what !== null) this.#deps.log.info(what, { cron, scheduledTime: new Date(lastTick).toISOString() });
   }
 
   #nextTick({ name, schedule }: CronDefinition, lastTick: number): number {

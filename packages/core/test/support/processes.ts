@@ -4,7 +4,7 @@ import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import type { Address } from "./stores.ts";
 
-/** A worker in a process of its own; see worker-process.ts. */
+/** A worker in a process of its own; see worker-process.ts and cron-process.ts. */
 export interface WorkerProcess {
   readonly process: ChildProcess;
   /** Sends a signal and, but for STOP and CONT, waits for the end. */
@@ -23,6 +23,9 @@ export interface WorkerSettings {
   readonly release1?: boolean;
 }
 
+/** What a process with a cron is told; see cron-process.ts. */
+export type CronProcessSettings = Pick<WorkerSettings, "address" | "effects">;
+
 /** What a job of these processes is told. */
 export interface WorkInput {
   /** Ends its process at the handler's first step. */
@@ -32,9 +35,17 @@ export interface WorkInput {
 }
 
 /** Starts a worker process and waits until it works. */
-export async function startWorker(settings: WorkerSettings): Promise<WorkerProcess> {
-  const main = fileURLToPath(new URL("./worker-process.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--conditions=source", main, JSON.stringify(settings)], {
+export function startWorker(settings: WorkerSettings): Promise<WorkerProcess> {
+  return startProcess(new URL("./worker-process.ts", import.meta.url), settings);
+}
+
+/** Starts a process with a cron and waits until it works. */
+export function startCronProcess(settings: CronProcessSettings): Promise<WorkerProcess> {
+  return startProcess(new URL("./cron-process.ts", import.meta.url), settings);
+}
+
+async function startProcess(main: URL, settings: object): Promise<WorkerProcess> {
+  const child = spawn(process.execPath, ["--conditions=source", fileURLToPath(main), JSON.stringify(settings)], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
   });
   const ended = once(child, "exit");
