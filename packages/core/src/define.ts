@@ -4,6 +4,7 @@ import { type Duration, durationMs } from "./duration.ts";
 import { ForgeError, shown } from "./errors.ts";
 import { hookList, type Hooks } from "./hooks.ts";
 import { refuseUnknownOptions } from "./options.ts";
+import { type Amounts, amountsOf, type Resources } from "./resources.ts";
 import { type RetryLayer, retryLayer, type RetryOptions } from "./retry-options.ts";
 import { PRIORITIES, type KeyHold, type Priority } from "./store.ts";
 
@@ -30,6 +31,16 @@ export interface JobOptions<In, Parsed, Ret, Out> {
    * long as their process. Default `"1h"`.
    */
   timeout?: Duration | false;
+  /**
+   * What a worker must have among its `capabilities` to run it, such as `["media"]`; others leave it for one that has.
+   * Default: nothing, so that it runs anywhere.
+   */
+  requires?: readonly string[];
+  /**
+   * What one run uses. A worker runs it only where it fits into `worker.resources`, and together with other jobs only while
+   * the sum fits. Nothing is measured or enforced. Default: nothing.
+   */
+  resources?: Resources;
   /** How failures and timeouts are retried; `false`: one run. Default: 3 runs, exponential from 1 s to 5 min. */
   retry?: RetryOptions | false;
   /**
@@ -60,6 +71,9 @@ export interface JobDefinition<Input = unknown, Output = unknown> {
   readonly priority: Priority;
   /** Null: none. */
   readonly timeoutMs: number | null;
+  readonly requires: readonly string[];
+  /** Null: it uses none. */
+  readonly resources: Amounts | null;
   readonly retry: RetryLayer;
   readonly discardIf: ((input: unknown, error: unknown, ctx: JobContext) => unknown) | null;
   readonly idempotency: {
@@ -80,6 +94,8 @@ const OPTION_NAMES: readonly (keyof JobOptions<unknown, unknown, unknown, unknow
   "queue",
   "priority",
   "timeout",
+  "requires",
+  "resources",
   "retry",
   "discardIf",
   "idempotent",
@@ -161,6 +177,8 @@ export function jobDefinition<In = unknown, Parsed = In, Ret = unknown, Out = Re
     queue: options.queue === undefined ? "default" : checkName(`The queue of ${name}`, options.queue),
     priority: options.priority === undefined ? "normal" : checkPriority(options.priority),
     timeoutMs: options.timeout === undefined ? DEFAULT_TIMEOUT_MS : timeoutMs(options.timeout, `timeout of ${name}`),
+    requires: checkCapabilities(`requires of ${name}`, options.requires ?? []),
+    resources: needsOf(`resources of ${name}`, options.resources),
     retry: retryLayer(options.retry ?? {}),
     discardIf: (options.discardIf as JobDefinition["discardIf"] | undefined) ?? null,
     idempotency: idempotencyOf(name, options.idempotent),
@@ -169,6 +187,19 @@ export function jobDefinition<In = unknown, Parsed = In, Ret = unknown, Out = Re
     hooks: hookList(`defineJob(${JSON.stringify(name)})`, options.hooks),
     run: (ctx, input) => options.run(ctx, input as Parsed),
   };
+}
+
+/** Checks a list of capabilities. Throws `BAD_REQUEST`. */
+export function checkCapabilities(what: string, capabilities: readonly string[]): readonly string[] {
+  if (!Array.isArray(capabilities))
+    throw new ForgeError("BAD_REQUEST", `${what} must be a list of names; got ${shown(capabilities)}.`);
+  return capabilities.map((capability: string) => checkName(`A name in ${what}`, capability));
+}
+
+function needsOf(what: string, resources: Resources | undefined): Amounts | null {
+  if (resources === undefined) return null;
+  const { cpu, memory } = amountsOf(what, resources);
+  return cpu === null && memory === null ? null : { cpu: cpu ?? 0, memory: memory ?? 0 };
 }
 
 function schemaOf(name: string, what: string, schema: StandardSchemaV1 | undefined): StandardSchemaV1 | null {

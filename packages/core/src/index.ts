@@ -18,6 +18,7 @@ export type { RetryAllOptions, RetryAllResult, RetryOneOptions } from "./forge-t
 export { queuesFromEnv } from "./queue-options.ts";
 export type { QueueBackoffOptions, QueueOptions } from "./queue-options.ts";
 export type { Queue, Queues } from "./queues.ts";
+export type { Amounts, Resources } from "./resources.ts";
 export type { Route } from "./route.ts";
 export type { WorkerOptions } from "./worker-options.ts";
 export type { WorkerInfo, Workers } from "./workers.ts";

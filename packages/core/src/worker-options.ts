@@ -1,8 +1,10 @@
-import { checkName, type JobDefinition } from "./define.ts";
+import { checkCapabilities, checkName, type JobDefinition } from "./define.ts";
 import { type Duration, durationMs } from "./duration.ts";
+import type { Offers } from "./eligibility.ts";
 import { ForgeError, shown } from "./errors.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { checkSlots } from "./queue-options.ts";
+import { amountsOf, hostAmounts, type Resources } from "./resources.ts";
 
 /** What this process works on. */
 export interface WorkerOptions {
@@ -21,6 +23,13 @@ export interface WorkerOptions {
    * `SCALED_DOWN`, and their jobs go back, uncounted. Default `"30s"`.
    */
   scaleDownGrace?: Duration;
+  /** What this process has, for jobs that `require` it, such as `["media"]`. Default: nothing. */
+  capabilities?: readonly string[];
+  /**
+   * What the jobs that run here at the same time may use together, as their definitions' `resources` say. Default, for each
+   * that is not named: all cores, and all memory of the machine or its container.
+   */
+  resources?: Resources;
   /**
    * The first part of this worker's name, `{prefix}-worker-{version}-{id}`, in logs and lists: at most 100 letters, digits
    * and `_ . : -`. Default: `FORGE_WORKER_PREFIX`, or none.
@@ -35,9 +44,19 @@ export interface CheckedWorkerOptions {
   readonly queues: Readonly<Record<string, number>>;
   readonly leaseMs: number;
   readonly scaleDownGraceMs: number;
+  readonly offers: Offers;
   readonly label: (workerId: string) => string;
 }
 
+const OPTION_NAMES: readonly (keyof WorkerOptions)[] = [
+  "queues",
+  "lease",
+  "scaleDownGrace",
+  "capabilities",
+  "resources",
+  "prefix",
+  "version",
+];
 const SLOTS = 10;
 const SHORTEST_LEASE_MS = 500;
 const LONGEST_LEASE_MS = 24 * 60 * 60_000;
@@ -49,7 +68,7 @@ export function checkWorkerOptions(
   definitions: ReadonlyMap<string, JobDefinition>,
   env: Readonly<Record<string, string | undefined>>,
 ): CheckedWorkerOptions {
-  refuseUnknownOptions("worker", options, ["queues", "lease", "scaleDownGrace", "prefix", "version"]);
+  refuseUnknownOptions("worker", options, OPTION_NAMES);
   const named = ["default", ...[...definitions.values()].map((job) => job.queue)];
   const queues = options.queues ?? Object.fromEntries(named.map((queue) => [queue, SLOTS]));
   for (const [queue, slots] of Object.entries(queues)) {
@@ -60,10 +79,20 @@ export function checkWorkerOptions(
     queues,
     leaseMs: leaseMsOf(options.lease),
     scaleDownGraceMs: durationMs(options.scaleDownGrace ?? "30s", "worker.scaleDownGrace"),
+    offers: offersOf(options),
     label: labelOf(
       labelPart("prefix", options.prefix, env["FORGE_WORKER_PREFIX"]),
       labelPart("version", options.version, env["FORGE_WORKER_VERSION"]),
     ),
+  };
+}
+
+function offersOf({ capabilities = [], resources = {} }: WorkerOptions): Offers {
+  const { cpu, memory } = amountsOf("worker.resources", resources);
+  const host = hostAmounts();
+  return {
+    capabilities: new Set(checkCapabilities("worker.capabilities", capabilities)),
+    resources: { cpu: cpu ?? host.cpu, memory: memory ?? host.memory },
   };
 }
 

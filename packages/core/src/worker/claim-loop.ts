@@ -1,6 +1,8 @@
 import type { Logger } from "../logger.ts";
 import type { ClaimedJob, JobVerbs } from "../store.ts";
+import { type ClaimPlan, ClaimPlans } from "./claim-plan.ts";
 import { Pace } from "./pace.ts";
+import type { Room } from "./room.ts";
 
 /** What a claim loop asks of the worker around it. */
 export interface ClaimHost {
@@ -12,6 +14,8 @@ export interface ClaimHost {
   workerId(): string | null;
   /** Whether a handler of this queue may start now, apart from the queue's slots. */
   mayStart(): boolean;
+  /** The resources that jobs of this process share; null where none of its types uses any. */
+  readonly room: Room | null;
   /** Takes note of a claimed job; answers whether it waits in this loop's buffer for a slot. */
   accept(job: ClaimedJob): boolean;
   /** Starts the job's handler; the loop's `slotFreed` is called once it gave its slot back. */
@@ -38,6 +42,7 @@ export class ClaimLoop {
   readonly #host: ClaimHost;
   readonly #queue: string;
   readonly #types: readonly string[];
+  readonly #plans: ClaimPlans | null;
   #slots: number;
   readonly #pace: Pace;
   #buffer: ClaimedJob[] = [];
@@ -49,6 +54,7 @@ export class ClaimLoop {
   #closed = false;
   #stopped = false;
   #claims = 0;
+  #sharedClaims = 0;
   #failures = 0;
   #lastDueCheck = -Infinity;
   #timer: NodeJS.Timeout | undefined;
@@ -58,6 +64,10 @@ export class ClaimLoop {
     this.#queue = queue;
     this.#types = types;
     this.#slots = slots;
+    const { room } = host;
+    const shares = types.some((type) => room?.isUsedBy(type));
+    this.#plans =
+      room !== null && shares ? new ClaimPlans({ room, jobs: host.jobs, now: host.now }, queue, types) : null;
     this.#pace = new Pace(host.now);
   }
 
@@ -159,6 +169,11 @@ export class ClaimLoop {
     await this.#claiming;
   }
 
+  /** Slots that neither a running nor a waiting job has. */
+  get #free(): number {
+    return this.#slots - this.#running - this.#waiting;
+  }
+
   get #waiting(): number {
     return this.#buffer.length - this.#taken;
   }
@@ -190,23 +205,42 @@ export class ClaimLoop {
 
   async #claimAs(workerId: string): Promise<void> {
     this.#hinted = false;
-    const limit = this.#room();
     try {
-      const jobs = await this.#host.jobs.claim({
-        workerId,
-        queue: this.#queue,
+      if (this.#plans !== null) await this.#plans.look(this.#free);
+      const plan = this.#plans?.next(this.#free, this.#room()) ?? {
         types: this.#types,
-        limit,
-        oldestFirst: ++this.#claims % OLDEST_EVERY === 0,
-      });
-      for (const job of jobs) if (this.#host.accept(job)) this.#buffer.push(job);
+        limit: this.#room(),
+        offer: null,
+      };
+      const goesOn = await this.#claimBy(plan, workerId);
       this.#failures = 0;
-      if (jobs.length < limit && !this.#hinted) this.#sleep();
+      if (!goesOn && !this.#hinted) this.#sleep();
     } catch (cause) {
       this.#pause(cause);
     }
     this.#claiming = null;
     this.pump();
+  }
+
+  /** Answers whether another claim now may bring more. */
+  async #claimBy(plan: ClaimPlan, workerId: string): Promise<boolean> {
+    const { types, limit, offer } = plan;
+    // Each kind counts its own, or the one that is every second would never, or always, be the oldest-first.
+    const count = offer === null ? ++this.#claims : ++this.#sharedClaims;
+    let jobs: ClaimedJob[] = [];
+    let goesOn = false;
+    try {
+      const oldestFirst = count % OLDEST_EVERY === 0;
+      if (types.length > 0 && limit > 0)
+        jobs = await this.#host.jobs.claim({ workerId, queue: this.#queue, types, limit, oldestFirst });
+      for (const job of jobs) {
+        this.#host.room?.take(job);
+        if (this.#host.accept(job)) this.#buffer.push(job);
+      }
+    } finally {
+      goesOn = this.#plans === null ? jobs.length >= limit : this.#plans.done(plan, jobs.length, this.#free);
+    }
+    return goesOn;
   }
 
   #sleep(): void {
@@ -221,7 +255,7 @@ export class ClaimLoop {
     this.#lastDueCheck = this.#host.now();
     let due: number | null = null;
     try {
-      due = await this.#host.jobs.nextDue({ queue: this.#queue, types: this.#types });
+      due = await this.#host.jobs.nextDue({ queue: this.#queue, types: this.#plans?.claimable() ?? this.#types });
     } catch {
       // The claim after the ceiling meets the same trouble, and reports it.
     }

@@ -1,5 +1,6 @@
 import type { ForgeContext } from "../context.ts";
 import type { JobDefinition } from "../define.ts";
+import { eligibleTypes, type Offers } from "../eligibility.ts";
 import type { HookRunner } from "../hook-runner.ts";
 import type { Forge, Jobs } from "../forge-types.ts";
 import type { Logger } from "../logger.ts";
@@ -12,9 +13,11 @@ import { ClaimLoop } from "./claim-loop.ts";
 import { Flusher } from "./flusher.ts";
 import { jobRateLimit } from "./job-rate-limit.ts";
 import { Lease } from "./lease.ts";
+import { Lending } from "./lending.ts";
 import { watchLoopLag } from "./loop-lag.ts";
 import { Orders } from "./orders.ts";
 import { thisProcess } from "./process-identity.ts";
+import { roomFor, type Room } from "./room.ts";
 import { GRACE_MS, Run } from "./run.ts";
 import type { RunHost } from "./run-host.ts";
 import { SavedBatches } from "./saved.ts";
@@ -27,6 +30,8 @@ export interface WorkerDeps {
   readonly definitions: ReadonlyMap<string, JobDefinition>;
   /** Handlers at once, by queue, where the queue's settings do not say otherwise. */
   readonly queues: Readonly<Record<string, number>>;
+  /** What this worker offers to jobs that ask for something. */
+  readonly offers: Offers;
   /** The name of this worker for people, by its id. */
   readonly label: (workerId: string) => string;
   /** How long surplus handlers of a queue may go on once it has fewer slots. */
@@ -75,6 +80,8 @@ export class Worker {
   readonly #deps: WorkerDeps;
   readonly #flusher: Flusher;
   readonly #cancelWatch: CancelWatch;
+  readonly #types: readonly string[];
+  readonly #room: Room | null;
   readonly #orders: Orders;
   readonly #scaleDown: ScaleDown;
   readonly #runHost: RunHost;
@@ -82,7 +89,7 @@ export class Worker {
   readonly #held = new Map<string, Holding>();
   readonly #zombies = new Map<string, number>();
   readonly #suspects: ClaimedJob[] = [];
-  readonly #lent = new Set<Promise<void>>();
+  readonly #lending: Lending;
   #suspectRunning: Run | null = null;
   #strayRows = new Map<string, number>();
   #running = 0;
@@ -100,6 +107,23 @@ export class Worker {
       () => this.#runningIds(),
       (id) => this.cancelled(id),
     );
+    this.#types = eligibleTypes(deps.definitions.values(), deps.offers);
+    this.#room = roomFor(
+      this.#types.map((type) => deps.definitions.get(type) as JobDefinition),
+      deps.offers.resources,
+      {
+        now: () => performance.now(),
+        wake: (queue) => this.#loops.get(queue)?.wake(),
+      },
+    );
+    this.#lending = new Lending({
+      jobs: store.jobs,
+      room: this.#room,
+      serves: (type) => this.#types.includes(type),
+      loop: (queue) => this.#loops.get(queue),
+      accept: (job) => this.#accept(job),
+      start: (job) => void this.#start(job),
+    });
     this.#orders = new Orders({
       workers: store.workers,
       log,
@@ -146,7 +170,10 @@ export class Worker {
       push: (update, source) => this.#flusher.push(update, source),
       mayAbandon: ({ job }) => this.#stopping || (this.#zombies.get(job.queue) ?? 0) < this.#slots(job.queue),
       freeSlot: (run, zombie) => this.#onSlotFree(run, zombie),
-      zombieEnded: ({ job }) => this.#countZombie(job.queue, -1),
+      zombieEnded: ({ job }) => {
+        this.#room?.release(job);
+        this.#countZombie(job.queue, -1);
+      },
       whyStale: ({ job }) => this.#whyStale(job.id),
       release: ({ job }) => this.#letGo(job),
     };
@@ -209,7 +236,7 @@ export class Worker {
   }
 
   async #lastWrites(): Promise<void> {
-    await Promise.all([...[...this.#loops.values()].map((loop) => loop.idle()), ...this.#lent]);
+    await Promise.all([...[...this.#loops.values()].map((loop) => loop.idle()), this.#lending.settled()]);
     await this.#flusher.settled();
     await this.#deps.hooks.idle();
     await this.lease
@@ -221,40 +248,8 @@ export class Worker {
    * Inserts a job that is due and has no keys straight into a free slot of this process, and starts it; answers false,
    * having done nothing, where there is no idle slot for it. Throws what the store throws.
    */
-  async insertAndStart(job: NewJob): Promise<boolean> {
-    const loop = this.#loops.get(job.queue);
-    const workerId = loop?.lendSlot() ?? null;
-    if (loop === undefined || workerId === null) return false;
-    const inserting = this.#insertFor(job, workerId, loop);
-    // `stop` waits for the answer: a row that is claimed by then must go back.
-    const answered = inserting.then(
-      () => {},
-      () => {},
-    );
-    this.#lent.add(answered);
-    try {
-      await inserting;
-    } finally {
-      this.#lent.delete(answered);
-    }
-    return true;
-  }
-
-  async #insertFor(job: NewJob, workerId: string, loop: ClaimLoop): Promise<void> {
-    let claimed = false;
-    try {
-      claimed = await this.#deps.store.jobs.insertClaimed({ job, workerId });
-    } finally {
-      if (!claimed) loop.returnSlot();
-    }
-    if (claimed) this.#startLent(job, loop);
-  }
-
-  #startLent({ id, type, queue, priority, input, owner, maxAttempts, overrides }: NewJob, loop: ClaimLoop): void {
-    const first = { attempt: 1, claimNo: 1, deaths: 0, revision: 1 };
-    const job: ClaimedJob = { id, type, queue, priority, input, owner, maxAttempts, overrides, ...first };
-    if (this.#accept(job)) this.#start(job);
-    else loop.returnSlot();
+  insertAndStart(job: NewJob): Promise<boolean> {
+    return this.#lending.insertAndStart(job);
   }
 
   /** This process cancelled a job, and with it its children, some of which may run here. */
@@ -276,9 +271,9 @@ export class Worker {
   }
 
   #about(workerId: string): { label: string; serves: WorkerServes } {
-    const { label, queues, definitions, log } = this.#deps;
+    const { label, queues, log } = this.#deps;
     log.info("Working", { worker: label(workerId), queues });
-    return { label: label(workerId), serves: { queues, types: [...definitions.keys()] } };
+    return { label: label(workerId), serves: { queues, types: this.#types } };
   }
 
   #applyOrders(): void {
@@ -309,7 +304,7 @@ export class Worker {
   }
 
   #makeLoop(queue: string, slots: number): ClaimLoop {
-    const { store, log, random, definitions } = this.#deps;
+    const { store, log, random } = this.#deps;
     const host = {
       jobs: store.jobs,
       log,
@@ -317,10 +312,11 @@ export class Worker {
       now: () => performance.now(),
       workerId: () => (this.#stopping ? null : this.lease.workerId),
       mayStart: () => this.#flusher.hasRoom && this.lease.workerId !== null,
+      room: this.#room,
       accept: (job: ClaimedJob) => this.#accept(job),
       start: (job: ClaimedJob) => void this.#start(job),
     };
-    return new ClaimLoop(host, queue, [...definitions.keys()], slots);
+    return new ClaimLoop(host, queue, this.#types, slots);
   }
 
   /** Takes in a claimed job; answers whether it waits for a slot of its loop. */
@@ -358,7 +354,9 @@ export class Worker {
 
   #onSlotFree(run: Run, zombie: boolean): void {
     this.#running--;
+    // One that goes on beside the slots goes on using what it uses.
     if (zombie) this.#countZombie(run.job.queue, 1);
+    else this.#room?.release(run.job);
     if (run === this.#suspectRunning) {
       this.#suspectRunning = null;
       this.#startSuspect();
@@ -388,10 +386,12 @@ export class Worker {
     this.#loops.get(job.queue)?.drop(job.id);
     const at = this.#suspects.indexOf(job);
     if (at >= 0) this.#suspects.splice(at, 1);
+    this.#room?.release(job);
     this.#letGo(job);
   }
 
   #giveBack(job: { id: string; claimNo: number }): void {
+    this.#room?.release(job);
     const update = { id: job.id, claimNo: job.claimNo, started: false, progress: undefined, message: undefined };
     this.#flusher.push(
       { ...update, outcome: { kind: "given_back", delayMs: 0 } },
