@@ -13,13 +13,17 @@ interface LibraryWorld extends PostgresWorld {
 async function open(name: string): Promise<LibraryWorld> {
   const world = await openWorld(inject("postgres")[18]);
   await world.sql("CREATE TABLE orders (id int PRIMARY KEY, item text NOT NULL)");
-  const library = LIBRARIES[name]!(world.url);
+  const library = LIBRARIES[name]!(`${world.url}?application_name=library`);
   return {
     ...world,
     library,
     orders: async () => (await world.sql<{ id: number }>("SELECT id FROM orders ORDER BY id")).map(({ id }) => id),
     [Symbol.asyncDispose]: async () => {
       await library.close();
+      // Not all of them wait for their connections to end, and one that the dropped database cuts would end the process.
+      const sessions =
+        "SELECT FROM pg_stat_activity WHERE application_name = 'library' AND datname = current_database()";
+      await until(async () => (await world.sql(sessions)).length === 0, { what: "the library's sessions to end" });
       await world[Symbol.asyncDispose]();
     },
   };
