@@ -25,6 +25,7 @@ import { rescueSuite } from "./rescue.suite.ts";
 import { retrySuite } from "./retry.suite.ts";
 import { revisionsSuite } from "./revisions.suite.ts";
 import { savedSuite } from "./saved.suite.ts";
+import { settleInSuite } from "./settle-in.suite.ts";
 import { settleSuite } from "./settle.suite.ts";
 import type { Suite } from "./suite.ts";
 import { sweepSuite } from "./sweep.suite.ts";
@@ -47,6 +48,7 @@ export const SUITES: readonly Suite[] = [
   nextDueSuite,
   updateSuite,
   settleSuite,
+  settleInSuite,
   fenceSuite,
   savedSuite,
   leaseSuite,

@@ -70,6 +70,20 @@ export interface JobContext extends ForgeContext {
    */
   readonly save: (key: string, value: unknown) => Promise<void>;
   /**
+   * Completes this job inside an open transaction of yours, so that its writes and the job's end commit together or not at
+   * all. `tx` is what a dispatch takes; `output` is checked by the job's output schema before anything is written.
+   *
+   * Once the transaction commits the job is completed, exactly once, whatever the handler does afterwards: what it returns
+   * is ignored, what it throws only logged. If it rolls back nothing has happened: the handler's throw counts as usual, and
+   * a handler that returns all the same fails with `SettledInVain`. Let the last statement of the transaction be this one:
+   * until its end the job's row is locked, and progress and cancellations wait.
+   *
+   * Rejects, so that the transaction rolls back, with the `JobAborted` when the job is no longer this run's; `CONFLICT`
+   * when the run is over or settled before; `BAD_REQUEST` for a `tx` that is none, and as a failure without retry
+   * (`OUTPUT_INVALID`) for an output that is refused. A job that was asked to stop may still complete.
+   */
+  readonly settleIn: (tx: unknown, output?: unknown) => Promise<void>;
+  /**
    * `fetch`, aborted with `signal` and after 30 s, or after its option `timeout` (`false`: never); a signal of your own is
    * heeded as well.
    */

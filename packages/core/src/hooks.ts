@@ -27,7 +27,10 @@ export type HookContext = ForgeContext & Pick<JobContext, "log" | "fetch" | "job
 export interface Hooks {
   /** Before a handler runs, with its `ctx`; the handler waits. Not where the input's schema refuses the stored input. */
   readonly beforePerform?: (job: HookJob, ctx: JobContext) => unknown;
-  /** After a handler returned and its output was accepted, before the job is `completed`. */
+  /**
+   * After a handler returned and its output was accepted, before the job is `completed`. Where the handler settled its job
+   * in a transaction of its own: after that and the handler's end.
+   */
   readonly afterPerform?: (job: HookJob & { readonly output: unknown }, ctx: JobContext) => unknown;
   /**
    * After a run failed, timed out or threw `Dead`, before that is written. `willRetry` says whether the job runs again. Not

@@ -196,6 +196,9 @@ export type CancelResult = "cancelled" | "requested" | "settled" | "not_found";
 /** What a person's retry did; `not_settled` covers jobs under way and completed ones, `discarded` is final. */
 export type RetryResult = "retried" | "not_settled" | "discarded" | "key_held" | "not_found";
 
+/** What settling in a caller's transaction did; `already`: this very run has settled its job as completed before. */
+export type SettleInResult = "completed" | "already" | "stale";
+
 /** The verbs over jobs. All take and return lists where more than one row is natural; a single job is a batch of one. */
 export interface JobVerbs {
   /**
@@ -229,6 +232,11 @@ export interface JobVerbs {
    * history with it.
    */
   update(args: { updates: readonly RunUpdate[] }): Promise<RunUpdateResult[]>;
+  /**
+   * Ends the job of a run as completed inside the caller's transaction, merging its start, and so does its hint; nothing has
+   * happened unless that commits. Fenced by (id, claimNo); until the transaction ends `update` answers `held` for the row.
+   */
+  settleIn(args: { id: string; claimNo: number; output: string | null; tx: unknown }): Promise<SettleInResult>;
   /** Reads what the live path shows; unknown ids are left out. */
   states(args: { ids: readonly string[] }): Promise<JobStateRecord[]>;
   /** Reads whole rows; unknown ids are left out. */

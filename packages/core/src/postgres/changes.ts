@@ -72,14 +72,18 @@ export class ChangeFeed implements Changes, HintSink {
 
   async insideTransaction(session: Session, jobs: readonly NewJob[]): Promise<void> {
     if (jobs.length === 0) return;
-    const { available, updates } = this.#channels;
     const queues = [...new Set(jobs.map(({ queue }) => queue))];
     const moved = jobs.map(({ id }): Moved => ({ id, revision: 1, status: "pending", progress: null }));
-    const notifications = [
-      ...queues.map((queue): Notification => [available, encodeQueue(queue)]),
-      ...encodeMoved(moved).map((payload): Notification => [updates, payload]),
-    ];
-    await notify(session, notifications, literalArrays);
+    const available = queues.map((queue): Notification => [this.#channels.available, encodeQueue(queue)]);
+    await notify(session, [...available, ...this.#updatesOf(moved)], literalArrays);
+  }
+
+  async movedInsideTransaction(session: Session, jobs: readonly Moved[]): Promise<void> {
+    await notify(session, this.#updatesOf(jobs), literalArrays);
+  }
+
+  #updatesOf(jobs: readonly Moved[]): Notification[] {
+    return encodeMoved(jobs).map((payload) => [this.#channels.updates, payload]);
   }
 
   async close(): Promise<void> {

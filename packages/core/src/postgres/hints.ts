@@ -10,7 +10,7 @@ export interface Moved {
   readonly progress: number | null;
 }
 
-/** Where writers tell what others may want to look at: after their commit, but for `insideTransaction`. */
+/** Where writers tell what others may want to look at: after their commit, but for what is told inside a transaction. */
 export interface HintSink {
   /** Jobs of these queues may have become claimable, now or later. */
   available(queues: Iterable<string>): void;
@@ -20,4 +20,6 @@ export interface HintSink {
   orders(): void;
   /** Tells of new jobs from within a caller's transaction, so that everybody hears of them at its commit. */
   insideTransaction(session: Session, jobs: readonly NewJob[]): Promise<void>;
+  /** The same of jobs that changed. */
+  movedInsideTransaction(session: Session, jobs: readonly Moved[]): Promise<void>;
 }

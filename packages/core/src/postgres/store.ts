@@ -17,6 +17,7 @@ import { createRead } from "./read.ts";
 import { createDelete } from "./removal.ts";
 import { createRetry } from "./retry.ts";
 import { createSaved } from "./saved.ts";
+import { createSettleIn } from "./settle-in.ts";
 import { createSweeps } from "./sweeps.ts";
 import { createUpdate } from "./update.ts";
 import { createWorkers } from "./workers.ts";
@@ -40,6 +41,7 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
       insertClaimed: createInsertClaimed(database, changes),
       ...createClaim(database, changes),
       update: createUpdate(database, changes),
+      settleIn: createSettleIn(database, changes),
       ...createRead(database),
       cancel: createCancel(database, changes),
       retry: createRetry(database, changes),

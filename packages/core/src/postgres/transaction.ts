@@ -25,9 +25,9 @@ export async function callersSession(tx: unknown, { address, tables }: Database)
     }
     return rowsOf(answer, tx).map((row) => Object.values(row));
   };
-  // A client of `pg` knows; of all the others one has to ask. This takes the lock that a write takes anyhow, and is refused
-  // outside a transaction: on a pool, on a library's object that is no transaction, and on one that is over by now.
-  if (statusOf(tx) === null) await rows(`LOCK TABLE ONLY ${tables.live} IN ROW EXCLUSIVE MODE`, []);
+  // Takes the lock that a write takes anyhow, and is refused outside a transaction: on a library's object that is none, and
+  // on one that is over by the time it gets there, as where nobody awaited this.
+  await rows(`LOCK TABLE ONLY ${tables.live} IN ROW EXCLUSIVE MODE`, []);
   return {
     run: async <R extends Row>({ text }: Statement, values: readonly unknown[]) => (await rows(text, values)) as R[],
   };
@@ -37,20 +37,11 @@ function runnerOf(tx: unknown): RunText {
   if ((typeof tx !== "object" && typeof tx !== "function") || tx === null) throw refusal("it is", tx);
   const handle = tx as Readonly<Record<PropertyKey, unknown>>;
   if ("totalCount" in tx && "idleCount" in tx) throw refusal("a pool runs every statement on another connection:", tx);
-  if (statusOf(tx) === "I") throw refusal("no transaction is open on", tx);
   for (const { runner } of TRANSACTION_KINDS) {
     const run = runner(handle);
     if (run !== null) return run;
   }
   throw refusal("it is", tx);
-}
-
-/** What a client of `pg` says of its transaction: "I" for none. Null for whatever cannot tell. */
-function statusOf(tx: unknown): string | null {
-  if (typeof tx !== "object" || tx === null || !("getTransactionStatus" in tx)) return null;
-  if (typeof tx.getTransactionStatus !== "function") return null;
-  const status: unknown = tx.getTransactionStatus();
-  return typeof status === "string" ? status : null;
 }
 
 function asText(value: unknown): string | null {

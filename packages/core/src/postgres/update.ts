@@ -1,6 +1,6 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { JobVerbs, Outcome, RunError, RunUpdate, RunUpdateResult } from "../store.ts";
-import { binaryArrays } from "./arrays.ts";
+import { type Arrays, binaryArrays } from "./arrays.ts";
 import type { Database } from "./database.ts";
 import type { HintSink } from "./hints.ts";
 import { HAS_MESSAGE, HAS_PROGRESS, STARTED, updateStatements } from "./update-statements.ts";
@@ -18,11 +18,7 @@ export function createUpdate(database: Database, hints: HintSink): JobVerbs["upd
     const outcomes = updates.map(({ outcome }) => outcome);
     const fails = outcomes.some(isFailure);
     const rows = await database.run<WrittenRow>(fails ? statements.endFailing : statements.end, [
-      ...whatWasSaid(updates, database.offsetMs),
-      // The statement turns the others into cancellations, and gets them only of rows that were asked to stop.
-      binaryArrays.text(outcomes.map((outcome) => outcome?.kind ?? null)),
-      binaryArrays.json(outcomes.map((outcome) => (outcome?.kind === "completed" ? outcome.output : null))),
-      ...errors(outcomes),
+      ...endValues(updates, database.offsetMs),
       ...(fails ? [errorNames(outcomes)] : []),
     ]);
     hints.moved(rows.map(movedOf));
@@ -34,12 +30,12 @@ export function createUpdate(database: Database, hints: HintSink): JobVerbs["upd
     const outcomes = updates.map(({ outcome }) => outcome);
     const fails = outcomes.some(isFailure);
     const rows = await database.run<WrittenRow>(fails ? statements.liveFailing : statements.live, [
-      ...whatWasSaid(updates, database.offsetMs),
+      ...whatWasSaid(updates, database.offsetMs, binaryArrays),
       binaryArrays.text(outcomes.map((outcome) => outcome && (outcome.kind === "retry" ? "retry" : "pending"))),
       binaryArrays.float8(
         outcomes.map((outcome) => (outcome !== null && "delayMs" in outcome ? outcome.delayMs : null)),
       ),
-      ...errors(outcomes),
+      ...errors(outcomes, binaryArrays),
       ...(fails ? [errorNames(outcomes)] : []),
     ]);
     hints.available(queuesOf(rows));
@@ -68,14 +64,26 @@ export function createUpdate(database: Database, hints: HintSink): JobVerbs["upd
   };
 }
 
-/** The values that both statements begin with. */
-function whatWasSaid(updates: readonly RunUpdate[], offsetMs: number): unknown[] {
+/** The values of the statement `end`. */
+export function endValues(updates: readonly RunUpdate[], offsetMs: number, arrays: Arrays = binaryArrays): unknown[] {
+  const outcomes = updates.map(({ outcome }) => outcome);
   return [
-    binaryArrays.uuid(updates.map(({ id }) => id)),
-    binaryArrays.int4(updates.map(({ claimNo }) => claimNo)),
-    binaryArrays.int2(updates.map(flagsOf)),
-    binaryArrays.float8(updates.map(({ progress }) => progress ?? null)),
-    binaryArrays.text(updates.map(({ message }) => message ?? null)),
+    ...whatWasSaid(updates, offsetMs, arrays),
+    // The statement turns the others into cancellations, and gets them only of rows that were asked to stop.
+    arrays.text(outcomes.map((outcome) => outcome?.kind ?? null)),
+    arrays.json(outcomes.map((outcome) => (outcome?.kind === "completed" ? outcome.output : null))),
+    ...errors(outcomes, arrays),
+  ];
+}
+
+/** The values that both statements begin with. */
+function whatWasSaid(updates: readonly RunUpdate[], offsetMs: number, arrays: Arrays): unknown[] {
+  return [
+    arrays.uuid(updates.map(({ id }) => id)),
+    arrays.int4(updates.map(({ claimNo }) => claimNo)),
+    arrays.int2(updates.map(flagsOf)),
+    arrays.float8(updates.map(({ progress }) => progress ?? null)),
+    arrays.text(updates.map(({ message }) => message ?? null)),
     offsetMs,
   ];
 }
@@ -86,12 +94,10 @@ function flagsOf({ started, progress, message }: RunUpdate): number {
   );
 }
 
-function errors(outcomes: readonly (Outcome | null)[]): unknown[] {
+function errors(outcomes: readonly (Outcome | null)[], arrays: Arrays): unknown[] {
   return [
-    binaryArrays.text(outcomes.map((outcome) => (outcome !== null && "error" in outcome ? outcome.error : null))),
-    binaryArrays.text(
-      outcomes.map((outcome) => (outcome !== null && "publicError" in outcome ? outcome.publicError : null)),
-    ),
+    arrays.text(outcomes.map((outcome) => (outcome !== null && "error" in outcome ? outcome.error : null))),
+    arrays.text(outcomes.map((outcome) => (outcome !== null && "publicError" in outcome ? outcome.publicError : null))),
   ];
 }
 

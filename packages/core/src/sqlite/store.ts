@@ -25,6 +25,7 @@ import { retry } from "./retry.ts";
 import { readSaved, writeSaved } from "./saved.ts";
 import { toForgeError } from "./sqlite-error.ts";
 import type { Statements } from "./statements.ts";
+import { settleIn } from "./settle-in.ts";
 import { StoreTime } from "./store-time.ts";
 import { deadLetter, expiredKeys, ratePlaces } from "./sweeps.ts";
 import { advance, trigger } from "./ticks.ts";
@@ -92,6 +93,9 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       claim: (args) => write((tx) => claim(tx, args, claims++)),
       nextDue: ({ queue: name, types }) => read((sql) => nextDue(sql, name, types, time.now())),
       update: ({ updates }) => write((tx) => update(tx, updates)),
+      async settleIn({ tx, ...run }) {
+        return callers.run(tx, (sql) => settleIn(quietly(sql, time.now()), run));
+      },
       states: ({ ids }) => read((sql) => readStates(sql, ids)),
       get: ({ ids }) => read((sql) => readJobs(sql, ids)),
       list: (query) => listJobs(read, query),

@@ -6,6 +6,7 @@ import { childLogger, type Logger } from "../logger.ts";
 import type { ClaimedJob } from "../store.ts";
 import type { RunChildren } from "./children.ts";
 import type { SavedState } from "./saved.ts";
+import type { SettleIn } from "./settle-in.ts";
 import { unwatched } from "./unwatched.ts";
 
 /** What a handler's `ctx` is made of. */
@@ -21,6 +22,7 @@ export interface JobContextParts extends Pick<
   readonly saved: () => SavedState;
   readonly rateLimit: () => JobRateLimit;
   readonly children: () => RunChildren;
+  readonly settleIn: () => SettleIn;
 }
 
 /** The names that an application's own context may not take. */
@@ -45,6 +47,7 @@ export const CONTEXT_NAMES: readonly (keyof CronContext)[] = [
   "scheduledTime",
   "isCatchUp",
   "dispatchChild",
+  "settleIn",
 ];
 
 /** Makes the `ctx` of one run. */
@@ -56,6 +59,7 @@ export function jobContext({
   saved,
   rateLimit: makeRateLimit,
   children,
+  settleIn,
   ...verbs
 }: JobContextParts): JobContext {
   const logLine = (): Logger => childLogger(parent, { jobId: job.id, jobType: job.type, attempt: job.attempt });
@@ -92,6 +96,7 @@ export function jobContext({
     save: (key, value) => unwatched(saved().save(key, value)),
     dispatchChild: <Input, Output>(child: JobDefinition<Input, Output>, input: Input, options?: ChildOptions) =>
       unwatched(children().dispatch(child, input, options) as Promise<ChildId<Output>>),
+    settleIn: (tx, output) => unwatched(settleIn().settle(tx, output)),
   };
   return Object.assign(own, shared);
 }

@@ -41,6 +41,11 @@ export class RunHooks {
     return outcome;
   }
 
+  /** A transaction of the handler's has completed the job. */
+  async settledInTransaction(outcome: Outcome, output: unknown): Promise<void> {
+    this.#runner.tellSettled(this.#hookJob(), await this.after(outcome, { output }, false));
+  }
+
   /** What the run said was written. */
   written({ started, outcome }: RunUpdate): void {
     if (outcome !== null) this.#runner.tellSettled(this.#hookJob(), outcome);

@@ -3,7 +3,7 @@ import type { Forge, Jobs } from "../forge-types.ts";
 import type { HookRunner } from "../hook-runner.ts";
 import type { Logger } from "../logger.ts";
 import type { QueueBackoff } from "../retry-policy.ts";
-import type { RunUpdate } from "../store.ts";
+import type { JobVerbs, RunUpdate } from "../store.ts";
 import type { ChildDesk } from "./children.ts";
 import type { UpdateSource } from "./flusher.ts";
 import type { Run } from "./run.ts";
@@ -19,6 +19,7 @@ export interface RunHost {
   /** What this queue says about the waits of its jobs. */
   readonly queueBackoff: (queue: string) => QueueBackoff | null;
   readonly saved: SavedBatches;
+  readonly settleIn: JobVerbs["settleIn"];
   readonly hooks: HookRunner;
   /** Makes the `ctx.rateLimit` of a run. */
   rateLimit(jobId: string, signal: () => AbortSignal): JobRateLimit;
@@ -30,8 +31,8 @@ export interface RunHost {
   mayAbandon(run: Run): boolean;
   /** A handler that was given up on has ended after all. */
   zombieEnded(run: Run): void;
-  /** Why the fence refused a write of a handler that still runs. Never rejects. */
-  whyStale(run: Run): Promise<"CANCELLED" | "LEASE_LOST">;
+  /** Why the fence refused a write of a run; `COMPLETED` by this run or by another one. Never rejects. */
+  whyStale(run: Run): Promise<"CANCELLED" | "LEASE_LOST" | "COMPLETED">;
   /** Nothing more is to be written for this run. */
   release(run: Run): void;
 }

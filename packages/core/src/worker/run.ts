@@ -15,6 +15,7 @@ import type { RunHost } from "./run-host.ts";
 import { type HandlerEnd, RunHooks } from "./run-hooks.ts";
 import { type Ending, endedBadly, hopeless, outputJson } from "./verdict.ts";
 import { SavedState } from "./saved.ts";
+import { type Completion, SettledInVain, SettleIn } from "./settle-in.ts";
 import { unwatched } from "./unwatched.ts";
 
 /** How long a handler's word counts after its signal aborted. */
@@ -38,7 +39,8 @@ function aborted(code: AbortCode): JobAborted {
  * Starting, where a worker died with the job before: until the row says `running`, so that one which ends its process at
  * its first step is seen to have run. Running: the handler is under way; progress is written behind. Aborted: `signal` has aborted, the handler has 5 s left in
  * which its outcome counts. Settled: the outcome is handed in; whatever the handler says later is ignored. Stale, at any
- * time: the fence refused a write; `signal` aborts with `LEASE_LOST` and nothing more is written.
+ * time: the fence refused a write; `signal` aborts with `LEASE_LOST` and nothing more is written. After `settleIn` stale may
+ * mean settled; nothing is handed in before it is known whether that transaction committed.
  */
 export class Run implements UpdateSource {
   readonly job: ClaimedJob;
@@ -48,6 +50,8 @@ export class Run implements UpdateSource {
   readonly #hooks: RunHooks | null;
   #ctx: JobContext | null = null;
   #saved: SavedState | null = null;
+  #settleIn: SettleIn | null = null;
+  #answered: PromiseWithResolvers<void> | null = null;
   #children: RunChildren | null = null;
   #controller: AbortController | null = null;
   #abortedBy: JobAborted | null = null;
@@ -104,6 +108,8 @@ export class Run implements UpdateSource {
     this.#ended = true;
     this.#disarm();
     this.#disarmGrace();
+    const completion = this.#settleIn?.completion ?? null;
+    if (completion !== null) end = await this.#endAfterTransaction(end, completion);
     if (!this.#settled) {
       const outcome = this.#verdict(end);
       this.#settle(outcome instanceof Promise ? await outcome : outcome);
@@ -134,6 +140,13 @@ export class Run implements UpdateSource {
       if (result.cancelRequested) this.abort("CANCELLED");
       else this.#hooks?.written(update);
     }
+    this.#answered?.resolve();
+  }
+
+  /** The table no longer shows the row as one that this process holds. */
+  lost(): void {
+    if (this.#settleIn?.completion) void this.#onStale();
+    else this.abort("LEASE_LOST");
   }
 
   onRefused(update: RunUpdate): RunUpdate | null {
@@ -146,7 +159,11 @@ export class Run implements UpdateSource {
   async #onStale(): Promise<JobAborted> {
     this.#settled = true;
     this.#host.release(this);
-    if (!this.#ended) this.abort(await this.#host.whyStale(this));
+    if (!this.#ended) {
+      const why = await this.#host.whyStale(this);
+      if (why !== "COMPLETED") this.abort(why);
+      else if (!this.#settleIn?.completion) this.abort("LEASE_LOST");
+    }
     return this.#abortedBy ?? aborted("LEASE_LOST");
   }
 
@@ -173,6 +190,42 @@ export class Run implements UpdateSource {
     this.#called = { ctx, input };
     const returned: unknown = await definition.run(ctx, input);
     return definition.output === null ? returned : await checkedOutput(definition, returned);
+  }
+
+  #settlingIn(): SettleIn {
+    const { log, settleIn } = this.#host;
+    return (this.#settleIn ??= new SettleIn({
+      job: this.job,
+      definition: this.definition,
+      log,
+      settleIn,
+      hasEnded: () => this.#ended,
+      counts: () => !this.#settled,
+      onStale: () => this.#onStale(),
+    }));
+  }
+
+  /**
+   * What a handler's end means after `settleIn`. Waits until its transaction is over: a word that says nothing is refused if it
+   * committed, and held while it is open.
+   */
+  async #endAfterTransaction(end: HandlerEnd, { output, outcome }: Completion): Promise<HandlerEnd> {
+    if (!this.#settled) {
+      this.#answered = Promise.withResolvers();
+      this.#say({});
+      await this.#answered.promise;
+    }
+    if (!this.#settled) return "thrown" in end ? end : { thrown: new SettledInVain() };
+    if ((await this.#host.whyStale(this)) !== "COMPLETED") return end;
+    if ("thrown" in end) {
+      this.#host.log.warn("A handler threw after its transaction had settled its job, which stays completed", {
+        jobId: this.job.id,
+        jobType: this.job.type,
+        cause: end.thrown,
+      });
+    }
+    await this.#hooks?.settledInTransaction(outcome, output);
+    return end;
   }
 
   async #loadSaved(): Promise<void> {
@@ -209,6 +262,7 @@ export class Run implements UpdateSource {
       heartbeat: () => this.#heartbeat(),
       isCancelRequested: () => this.#cancelRequested,
       saved: () => this.#savedState(),
+      settleIn: () => this.#settlingIn(),
       rateLimit: () => this.#host.rateLimit(this.job.id, () => this.#signal()),
       children: () => this.#ownChildren(),
     }));

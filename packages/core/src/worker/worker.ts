@@ -165,6 +165,7 @@ export class Worker {
       hooks: deps.hooks,
       queueBackoff: (queue) => this.#orders.queue(queue) ?? null,
       saved: new SavedBatches(store.saved),
+      settleIn: (args) => store.jobs.settleIn(args),
       rateLimit: (jobId, signal) => jobRateLimit(jobId, signal, desk, store.rateLimits),
       children: new ChildDesk(store, deps.newChild),
       push: (update, source) => this.#flusher.push(update, source),
@@ -371,8 +372,9 @@ export class Worker {
   }
 
   /** A job may be cancelled between its claim and the write that says it runs: then its row has ended, and the fence with it. */
-  async #whyStale(jobId: string): Promise<"CANCELLED" | "LEASE_LOST"> {
+  async #whyStale(jobId: string): Promise<"CANCELLED" | "LEASE_LOST" | "COMPLETED"> {
     const states = await this.#deps.store.jobs.states({ ids: [jobId] }).catch(() => []);
+    if (states[0]?.status === "completed") return "COMPLETED";
     return states[0]?.status === "cancelled" ? "CANCELLED" : "LEASE_LOST";
   }
 
@@ -435,7 +437,7 @@ export class Worker {
       const holding = this.#held.get(id);
       if (holding?.job.claimNo !== claimNo || inTable.get(id)?.claimNo === claimNo) continue;
       if (holding.run === null) this.#drop(holding.job);
-      else if (!holding.run.settled) holding.run.abort("LEASE_LOST");
+      else if (!holding.run.settled) holding.run.lost();
     }
     const strays = new Map<string, number>();
     for (const { id, claimNo, cancelRequested } of rows) {

@@ -2,7 +2,7 @@ import { expect, inject, it } from "vitest";
 import { until } from "../../../../test/support/until.ts";
 import type { NewJob } from "../../src/store.ts";
 import { LIBRARIES, type OpenLibrary } from "../support/libraries.ts";
-import { listen, newJob, openWorld, type PostgresWorld } from "./postgres-world.ts";
+import { claim, listen, newJob, openWorld, type PostgresWorld, registerWorker } from "./postgres-world.ts";
 
 interface LibraryWorld extends PostgresWorld {
   readonly library: OpenLibrary;
@@ -98,6 +98,32 @@ for (const name of Object.keys(LIBRARIES)) {
     expect(await world.store.jobs.insert({ jobs: [next] })).toEqual([{ id: next.id, created: true }]);
     await until(() => heard.words.includes("available default"), { what: "word of the next job" });
     expect(heard.words.filter((word) => word.includes(job.id))).toEqual([]);
+  });
+
+  it(`${name}: a job is settled in a transaction exactly if that commits`, async () => {
+    await using world = await open(name);
+    const heard = listen(world.open());
+    await until(() => heard.words.includes("live"), { what: "hints of other processes" });
+    const job = newJob();
+    await world.store.jobs.insert({ jobs: [job] });
+    const [run] = await claim(world.store, await registerWorker(world.store));
+    const { id, claimNo, revision } = run!;
+    const failed = world.library.transaction(async ({ tx, insertOrder }) => {
+      await insertOrder(1);
+      expect(await world.store.jobs.settleIn({ id, claimNo, output: INPUT, tx })).toBe("completed");
+      throw rolledBack;
+    });
+    await expect(failed).rejects.toBe(rolledBack);
+    expect(await world.store.jobs.states({ ids: [id] })).toMatchObject([{ status: "claimed", revision }]);
+    await world.library.transaction(async ({ tx, insertOrder }) => {
+      await insertOrder(2);
+      expect(await world.store.jobs.settleIn({ id, claimNo: claimNo + 1, output: INPUT, tx })).toBe("stale");
+      expect(await world.store.jobs.settleIn({ id, claimNo, output: INPUT, tx })).toBe("completed");
+      expect(await world.store.jobs.settleIn({ id, claimNo, output: INPUT, tx })).toBe("already");
+    });
+    expect(await world.store.jobs.get({ ids: [id] })).toMatchObject([{ status: "completed", output: INPUT }]);
+    expect(await world.orders()).toEqual([2]);
+    await until(() => heard.words.includes(`foreign moved ${id} ${revision + 1}`), { what: "word of the settled job" });
   });
 
   it(`${name}: its own object without a transaction is refused before anything is stored`, async () => {
