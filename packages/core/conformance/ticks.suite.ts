@@ -220,6 +220,7 @@ export const ticksSuite: Suite = {
     },
     {
       name: "workers hear of a tick's job and of a triggered one",
+      needs: ["notifications"],
       async run(world) {
         const { store } = world;
         const { row, due } = await cronWithTickDue(world);
