@@ -179,12 +179,17 @@ export const rescueSuite: Suite = {
       },
     },
     {
-      name: "jobs asked to stop become cancelled with their reason",
+      name: "jobs asked to stop become cancelled with their reason, the attempt not counted",
       async run({ store }) {
         const { id, workerId } = await jobIn(store, "cancel_requested");
         expect(await rescueWorker(store, workerId)).toEqual([id]);
         const after = await readJob(store, id);
-        expect(after).toMatchObject({ status: "cancelled", error: CANCEL_REASON, publicError: CANCEL_REASON });
+        expect(after).toMatchObject({
+          status: "cancelled",
+          error: CANCEL_REASON,
+          publicError: CANCEL_REASON,
+          attempts: 0,
+        });
         expect(after.cancelledAt).toBeGreaterThanOrEqual(after.cancelRequestedAt!);
       },
     },

@@ -69,7 +69,7 @@ function rescueStatements(tables: Tables): { retire: Statement; giveBack: Statem
           ${insertEnded(tables, {
             from: "gone AS l, clock",
             status: "CASE WHEN l.status = 'cancel_requested' THEN 'cancelled' ELSE 'dead_letter' END",
-            attempts: "l.attempts - CASE WHEN final.status = 'dead_letter' THEN 1 ELSE 0 END",
+            attempts: "l.attempts - 1",
             error: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE $3::text END",
             publicError: "CASE WHEN final.status = 'cancelled' THEN l.cancel_reason ELSE $4::text END",
           })}
