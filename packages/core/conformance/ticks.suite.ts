@@ -28,6 +28,7 @@ export const ticksSuite: Suite = {
           ...registration(),
           pending: [],
           turn: 0,
+          tickJobId: null,
           busy: false,
           lastJobId: null,
           lastScheduledAt: null,
@@ -125,6 +126,7 @@ export const ticksSuite: Suite = {
           lastTick: due,
           turn: 1,
           busy: true,
+          tickJobId: jobs[0]!.id,
           lastJobId: jobs[0]!.id,
           lastScheduledAt: due,
           skipped: 0,
@@ -132,7 +134,7 @@ export const ticksSuite: Suite = {
         const two = tick(first, due + 1, { runs: { jobs: jobs.slice(1), scheduledAt: due + 1 } });
         expect(await store.crons.advance(two)).toBe(true);
         expect(await jobsOf(store, two)).toHaveLength(2);
-        expect(await readCron(store)).toMatchObject({ lastJobId: jobs[2]!.id });
+        expect(await readCron(store)).toMatchObject({ lastJobId: jobs[2]!.id, tickJobId: jobs[2]!.id });
       },
     },
     {
@@ -224,7 +226,7 @@ export const ticksSuite: Suite = {
       async run(world) {
         const { store } = world;
         const { row, due } = await cronWithTickDue(world);
-        const recorder = await Recorder.live(store);
+        const recorder = new Recorder(store);
         await store.crons.advance(tick(row, due, { runs: { jobs: [newJob({ queue: "q1" })], scheduledAt: due } }));
         await recorder.until("q1", () => recorder.hasAvailable("q1"));
         await store.crons.trigger({ name: "nightly", job: newJob({ queue: "q2" }), scheduledAt: due });
@@ -294,6 +296,19 @@ export const ticksSuite: Suite = {
           lastTick: row.lastTick + 2,
           pending: [row.lastTick + 1],
         });
+      },
+    },
+    {
+      name: "a last tick that lies ahead, since the clock was wrong for a while, is now after a pause",
+      async run(world) {
+        const { store } = world;
+        const row = await registerCron(store, { catchUp: true });
+        advance(world, 60 * MINUTE_MS);
+        await store.crons.advance(tick(row, row.lastTick + 50 * MINUTE_MS));
+        advance(world, -60 * MINUTE_MS);
+        await store.crons.pause({ name: "nightly", by: null });
+        await store.crons.resume({ name: "nightly", by: null });
+        expect((await readCron(store)).lastTick).toBeLessThanOrEqual(await storeNow(store));
       },
     },
     {

@@ -140,9 +140,12 @@ export function createForge(options: ForgeOptions): Forge {
           jobs,
           hooks,
         });
+  const onMade = (made: readonly NewJob[]): Promise<void> => hooks.dispatched(made, { told: true });
   const ticker = new Ticker({
     crons: store.crons,
+    changes: store.changes,
     definitions: crons,
+    onMade,
     log,
     random: Math.random,
     now: () => performance.now(),
@@ -172,7 +175,7 @@ export function createForge(options: ForgeOptions): Forge {
     workers: createWorkers(store, onOrders),
     rateLimits: createRateLimits(store),
     definition: (name) => runnable.get(name),
-    crons: createCrons(store, crons),
+    crons: createCrons(store, crons, onMade),
     changes: store.changes,
     identity: () => store.identity(),
     ping: () => store.ping(),

@@ -3,7 +3,7 @@ import { checkName } from "../define.ts";
 import { ForgeError, shown } from "../errors.ts";
 import { jobOf } from "../job-record.ts";
 import { refuseUnknownOptions } from "../options.ts";
-import type { CronRow, Store } from "../store.ts";
+import type { CronRow, NewJob, Store } from "../store.ts";
 import { type CronInput, newRun } from "./cron-run.ts";
 import type { CronDefinition } from "./define-cron.ts";
 import { Schedule } from "./schedule.ts";
@@ -77,8 +77,12 @@ const ORPHANED_MS = 60_000;
 const MOST_PREVIEWED = 1_000;
 const LONGEST_BY = 1_000;
 
-/** Makes the verbs over crons. */
-export function createCrons(store: Store, definitions: readonly CronDefinition[]): Crons {
+/** Makes the verbs over crons; `onMade` hears of triggered jobs. */
+export function createCrons(
+  store: Store,
+  definitions: readonly CronDefinition[],
+  onMade: (jobs: readonly NewJob[]) => Promise<void>,
+): Crons {
   const known = new Map(definitions.map((cron) => [cron.name, cron]));
 
   const one = async (name: string): Promise<{ row: CronRow; now: number }> => {
@@ -101,7 +105,7 @@ export function createCrons(store: Store, definitions: readonly CronDefinition[]
         expression: row.expression,
         timezone: row.timezone,
         catchUp: row.catchUp,
-        nextRun: orphaned || row.pausedAt !== null ? null : dateOf(scheduleOf(row).next(now)),
+        nextRun: orphaned || row.pausedAt !== null ? null : nextRunOf(row, now),
         lastRun:
           row.lastJobId === null
             ? null
@@ -145,6 +149,7 @@ export function createCrons(store: Store, definitions: readonly CronDefinition[]
       const template = known.get(name)?.template ?? row.template;
       const job = newRun(template, { scheduledAt: now, isCatchUp: false, triggeredBy: by });
       if (!(await store.crons.trigger({ name, job, scheduledAt: now }))) throw unknown(name);
+      await onMade([job]);
       return job.id;
     },
     pause: async (name, options = {}) => {
@@ -189,6 +194,15 @@ export function createCrons(store: Store, definitions: readonly CronDefinition[]
 
 function scheduleOf({ expression, timezone, name }: CronRow): Schedule {
   return new Schedule(expression, timezone, `the cron ${name}`);
+}
+
+/** Null also for what this process cannot read: another version registered it, on a host that knows more time zones. */
+function nextRunOf(row: CronRow, now: number): Date | null {
+  try {
+    return dateOf(scheduleOf(row).next(now));
+  } catch {
+    return null;
+  }
 }
 
 function nameOf(name: string): string {

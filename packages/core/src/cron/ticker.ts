@@ -1,5 +1,5 @@
 import type { Logger } from "../logger.ts";
-import type { CronRow, CronVerbs } from "../store.ts";
+import type { ChangeListener, Changes, CronRow, CronVerbs, NewJob } from "../store.ts";
 import { newRun } from "./cron-run.ts";
 import { type Decision, decide } from "./decide.ts";
 import type { CronDefinition } from "./define-cron.ts";
@@ -7,11 +7,14 @@ import type { CronDefinition } from "./define-cron.ts";
 /** What a ticker is made of. */
 export interface TickerDeps {
   readonly crons: CronVerbs;
+  readonly changes: Changes;
   readonly definitions: readonly CronDefinition[];
   readonly log: Logger;
   readonly random: () => number;
   /** A monotonic clock in milliseconds. */
   readonly now: () => number;
+  /** Hears of the jobs of a tick once they exist; nothing waits for it, and it never rejects. */
+  readonly onMade: (jobs: readonly NewJob[]) => Promise<void>;
 }
 
 /** The longest sleep: by then a clock that was moved, a machine that slept and other processes' changes are noticed. */
@@ -27,7 +30,7 @@ const ABANDONED_MS = 30_000;
 /**
  * Makes the ticks of this process's crons, beside other processes that do the same: the store lets one of them win each.
  *
- * Sleeping: one timer, to the next tick or a second ahead. Looking: the rows are read, what is due is decided and written.
+ * Sleeping: one timer, to the next tick or a second ahead; ended early when a job ends that missed ticks wait for. Looking: the rows are read, what is due is decided and written.
  * Pausing, after a store that did not answer: a look follows after a jittered wait. Stopped: no look begins any more.
  */
 export class Ticker {
@@ -39,7 +42,19 @@ export class Ticker {
   readonly #leading = new Set<string>();
   /** Rows of another version: when they were last seen there, and since when this process knows that. */
   readonly #foreign = new Map<string, { seenAt: number; since: number }>();
-  #timer: NodeJS.Timeout | undefined;
+  /** The jobs that missed ticks wait for, by cron. */
+  readonly #awaited = new Map<string, string | null>();
+  #unsubscribe: (() => void) | null = null;
+  readonly #listener: ChangeListener = {
+    onAvailable: () => {},
+    onMoved: (hints) => {
+      const awaited = new Set(this.#awaited.values());
+      if (hints !== "any" && hints.some(({ id }) => awaited.has(id))) this.#wake();
+    },
+    onLive: () => {},
+  };
+  #timer: NodeJS.Timeout | null = null;
+  #woken = false;
   #looking: Promise<void> = Promise.resolve();
   #failures = 0;
   #stopped = false;
@@ -63,15 +78,27 @@ export class Ticker {
   /** Makes no further ticks; resolves once none is under way. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    clearTimeout(this.#timer);
+    if (this.#timer !== null) clearTimeout(this.#timer);
     await this.#looking;
+    this.#unsubscribe?.();
   }
 
   #arm(ms: number): void {
     if (this.#stopped) return;
-    this.#timer = setTimeout(() => {
-      this.#looking = this.#look().then((wait) => this.#arm(wait));
-    }, ms);
+    this.#timer = setTimeout(() => this.#begin(), this.#woken ? 0 : ms);
+    this.#woken = false;
+  }
+
+  #begin(): void {
+    this.#timer = null;
+    this.#looking = this.#look().then((wait) => this.#arm(wait));
+  }
+
+  #wake(): void {
+    this.#woken = true;
+    if (this.#timer === null) return;
+    clearTimeout(this.#timer);
+    this.#arm(0);
   }
 
   /** Answers in how many milliseconds to look again. Never rejects. */
@@ -86,6 +113,7 @@ export class Ticker {
         return row === undefined ? [] : [{ cron, row }];
       });
       const waits = await Promise.all(known.map(({ cron, row }) => this.#tryTick(cron, row, answer.now)));
+      this.#listen();
       await this.#keepSeen(rows, answer.now);
       this.#failures = 0;
       // A timer may fire a moment early; the look then finds nothing due, and sleeps again.
@@ -99,11 +127,13 @@ export class Ticker {
   /** Makes what is due, and answers for how long, counted from `now`, this cron needs no look. */
   async #tick(cron: CronDefinition, row: CronRow, now: number): Promise<number> {
     const { name, hash, template } = cron;
+    this.#awaited.delete(name);
     if (row.hash !== hash || row.pausedAt !== null) return LONGEST_SLEEP_MS;
     const next = this.#nextTick(cron, row.lastTick);
     // Most looks are between two ticks.
     if (now < next && row.pending.length === 0) return next - now + this.#yielding(name);
     const decision = decide(row, cron, now);
+    if (row.pending.length > 0) this.#awaited.set(name, row.tickJobId);
     if (decision === null) return LONGEST_SLEEP_MS;
     const { lastTick, pending, skipped, runs } = decision;
     const newest = runs.at(-1);
@@ -114,6 +144,9 @@ export class Ticker {
       this.#leading.delete(name);
       return MOST_YIELD_MS;
     }
+    if (pending.length > 0) this.#awaited.set(name, jobs.at(-1)?.id ?? row.tickJobId);
+    else this.#awaited.delete(name);
+    void this.#deps.onMade(jobs);
     const following = this.#nextTick(cron, lastTick);
     this.#leading.add(name);
     this.#tellOf(name, decision);
@@ -128,6 +161,14 @@ export class Ticker {
       this.#deps.log.warn("The tick of a cron could not be written; trying on", { cron: cron.name, cause });
       return LONGEST_SLEEP_MS;
     }
+  }
+
+  /** Listens while there is something to wait for. What other processes tell of is found by the next look. */
+  #listen(): void {
+    const isWaiting = this.#awaited.size > 0;
+    if (isWaiting === (this.#unsubscribe !== null)) return;
+    this.#unsubscribe?.();
+    this.#unsubscribe = isWaiting ? this.#deps.changes.subscribe(this.#listener) : null;
   }
 
   #tellOf(cron: string, { lastTick, pending, skipped, runs }: Decision): void {

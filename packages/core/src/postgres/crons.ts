@@ -19,6 +19,7 @@ type ReadRow = [
   lastTick: number,
   pending: string,
   turn: number,
+  tickJobId: string | null,
   busy: boolean,
   lastJobId: string | null,
   lastScheduledAt: number | null,
@@ -63,7 +64,7 @@ export function createCrons(database: Database, hints: HintSink): CronVerbs {
   };
   const read = {
     text: `SELECT ${ms("clock.now")}, c.name, c.expression, c.timezone, c.hash, c.catch_up, c.template::text,
-        ${ms("c.last_tick")}, c.pending::text, c.turn, EXISTS (SELECT FROM ${live} AS l WHERE l.id = c.tick_job_id),
+        ${ms("c.last_tick")}, c.pending::text, c.turn, c.tick_job_id, EXISTS (SELECT FROM ${live} AS l WHERE l.id = c.tick_job_id),
         c.last_job_id, ${ms("c.last_scheduled_at")}, c.skipped, ${ms("c.last_skipped_at")}, ${ms("c.paused_at")},
         ${ms("c.changed_at")}, c.changed_by, ${ms("c.seen_at")}
       FROM (SELECT ${now("$2")} AS now) AS clock
@@ -80,7 +81,7 @@ export function createCrons(database: Database, hints: HintSink): CronVerbs {
   const pause = { text: changing(`paused_at = ${now("$3")}`, "paused_at IS NULL") };
   const resume = {
     text: changing(
-      `paused_at = NULL, last_tick = CASE WHEN catch_up THEN last_tick ELSE ${now("$3")} END,
+      `paused_at = NULL, last_tick = CASE WHEN catch_up THEN least(last_tick, ${now("$3")}) ELSE ${now("$3")} END,
         pending = CASE WHEN catch_up THEN pending ELSE '[]' END`,
       "paused_at IS NOT NULL",
     ),
@@ -120,7 +121,8 @@ export function createCrons(database: Database, hints: HintSink): CronVerbs {
 }
 
 function cronRow(row: ReadRow): CronRow[] {
-  const [, name, expression, timezone, hash, catchUp, template, lastTick, pending, turn, busy, ...rest] = row;
+  const [, name, expression, timezone, hash, catchUp, template, lastTick, pending, turn, tickJobId, busy, ...rest] =
+    row;
   const [lastJobId, lastScheduledAt, skipped, lastSkippedAt, pausedAt, changedAt, changedBy, seenAt] = rest;
   if (name === null) return [];
   return [
@@ -134,6 +136,7 @@ function cronRow(row: ReadRow): CronRow[] {
       lastTick,
       pending: JSON.parse(pending) as number[],
       turn,
+      tickJobId,
       busy,
       lastJobId,
       lastScheduledAt,

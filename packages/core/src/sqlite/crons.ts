@@ -26,7 +26,7 @@ export function seen({ sql, now }: WriteTx, crons: readonly Pick<CronRegistratio
 
 const COLUMNS = `
   name, expression, timezone, hash, catch_up AS catchUp, template, last_tick AS lastTick, pending, turn,
-  EXISTS (SELECT 1 FROM forge_live WHERE id = tick_job_id) AS busy, last_job_id AS lastJobId,
+  tick_job_id AS tickJobId, EXISTS (SELECT 1 FROM forge_live WHERE id = tick_job_id) AS busy, last_job_id AS lastJobId,
   last_scheduled_at AS lastScheduledAt, skipped, last_skipped_at AS lastSkippedAt, paused_at AS pausedAt,
   changed_at AS changedAt, changed_by AS changedBy, seen_at AS seenAt`;
 
@@ -62,7 +62,7 @@ export function pause({ sql, now }: WriteTx, name: string, by: string | null): b
 export function resume({ sql, now }: WriteTx, name: string, by: string | null): boolean {
   const changed = sql.run(
     `UPDATE forge_crons SET paused_at = NULL, changed_at = ?1, changed_by = ?2, turn = turn + 1,
-       last_tick = CASE WHEN catch_up THEN last_tick ELSE ?1 END, pending = CASE WHEN catch_up THEN pending ELSE '[]' END
+       last_tick = CASE WHEN catch_up THEN min(last_tick, ?1) ELSE ?1 END, pending = CASE WHEN catch_up THEN pending ELSE '[]' END
      WHERE name = ?3 AND paused_at IS NOT NULL`,
     now,
     by,

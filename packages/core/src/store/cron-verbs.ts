@@ -21,7 +21,8 @@ export interface CronRow extends CronRegistration {
   readonly pending: readonly number[];
   /** Rises with every decision about ticks, and with whatever changes the ground for one. */
   readonly turn: number;
-  /** The job of the last tick is unfinished. */
+  /** The job of the last tick that had one, and whether it is unfinished. */
+  readonly tickJobId: string | null;
   readonly busy: boolean;
   /** The newest run, of a tick or triggered, and the time that it is for. */
   readonly lastJobId: string | null;
@@ -73,7 +74,7 @@ export interface CronVerbs {
   /** From now on no decision is taken, until `resume`. Answers false for an unknown name. */
   pause(args: { name: string; by: string | null }): Promise<boolean>;
   /**
-   * Ends a pause. Without `catchUp` the cron goes on from now, and what was pending is dropped; with it, the ticks that the
+   * Ends a pause. A last tick that lies ahead, as of a clock that went wrong for a while, is now. Without `catchUp` the cron goes on from now, and what was pending is dropped; with it, the ticks that the
    * pause covered are still to be decided. A cron that is not paused is left alone. Answers false for an unknown name.
    */
   resume(args: { name: string; by: string | null }): Promise<boolean>;

@@ -40,8 +40,9 @@ describe.each(DATABASES)("%s", (_, open) => {
   /** Starts tickers as different processes have them, each with a store of its own; the answer stops them. */
   function startTickers(openStore: () => Store, cron: CronDefinition, count: number): () => Promise<void> {
     const tickers = Array.from({ length: count }, () => {
+      const { crons, changes } = openStore();
       const deps = { log: recordingLogger([]), random: Math.random, now: () => performance.now() };
-      return new Ticker({ ...deps, crons: openStore().crons, definitions: [cron] });
+      return new Ticker({ ...deps, crons, changes, definitions: [cron], onMade: async () => {} });
     });
     for (const ticker of tickers) void ticker.register().then(() => ticker.start());
     return async () => void (await Promise.all(tickers.map((ticker) => ticker.stop())));

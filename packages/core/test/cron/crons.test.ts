@@ -1,4 +1,4 @@
-import type { Forge } from "@forge-jobs/core";
+import type { Forge, HookJob } from "@forge-jobs/core";
 import { describe, expect, test } from "vitest";
 import { until } from "../../../../test/support/until.ts";
 import { gate } from "../support/world.ts";
@@ -273,6 +273,37 @@ describe.each(DATABASES)("crons on %s", (_, open) => {
     expect(await forge.crons.preview("hourly")).toHaveLength(5);
     expect(await refusal(forge.crons.preview("hourly", { count: 0 }))).toBe("BAD_REQUEST");
     expect(await refusal(forge.crons.preview("hourly", { from: new Date("x") }))).toBe("BAD_REQUEST");
+  });
+
+  test("hooks hear of ticks and of triggered runs as of dispatches", async () => {
+    await using world = await cronWorld(open);
+    const heard: unknown[] = [];
+    const hooks = { onDispatch: ({ id, name, attempt }: HookJob) => heard.push({ id, name, attempt }) };
+    const { cron, runs } = hourly();
+    const forge = await world.start({ crons: [cron], hooks });
+    const id = await forge.crons.trigger("hourly");
+    expect(heard).toEqual([{ id, name: "cron:hourly", attempt: 0 }]);
+    world.toNextHour();
+    await until(() => heard.length === 2, { what: "the hook of the tick" });
+    await until(() => runs.length === 2, { what: "the run" });
+    expect(heard[1]).toMatchObject({ id: runs[1]!.jobId });
+  });
+
+  test("what is left of a run whose job is gone is its id and its tick", async () => {
+    await using world = await cronWorld(open);
+    const forge = await world.start({ crons: [hourly().cron] });
+    const jobId = await forge.crons.trigger("hourly");
+    await forge.jobs.wait(jobId);
+    await world.database.query("DELETE FROM forge_ended");
+    expect((await forge.crons.get("hourly"))?.lastRun).toEqual({
+      jobId,
+      scheduledTime: expect.any(Date),
+      status: null,
+      isCatchUp: null,
+      triggeredBy: null,
+      startedAt: null,
+      error: null,
+    });
   });
 
   test("a stopped process makes no tick, and one that only dispatches neither", async () => {
