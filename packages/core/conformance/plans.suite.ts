@@ -149,5 +149,34 @@ const amidRuns: Case = {
   },
 };
 
+const WAITING = 10_000;
+
+const amidWaiting: Case = {
+  name: "finding what waits steps over the jobs, and counting them stops at its limit",
+  needs: ["probe"],
+  async run(world) {
+    const { store, reads, vacuum } = await power(world, "probe")();
+    const types = ["t", "u", "v"];
+    // Statistics of an idle hour.
+    await vacuum();
+    for (const type of types) await insertMany(store, WAITING, { type });
+    const measure = async (statistics: string): Promise<void> => {
+      const found = await reads(async () => expect(await store.queues.lanes()).toHaveLength(types.length));
+      // A head for each priority, and a step to each lane.
+      expect(found.rows, statistics).toBeLessThanOrEqual(types.length * 6);
+      const queues = [{ name: "default", types }];
+      const counted = await reads(async () => expect(await store.queues.depths({ queues, limit: 100 })).toEqual([100]));
+      expect(counted.rows, statistics).toBeLessThanOrEqual(200);
+    };
+    await measure("statistics of the time before");
+    await vacuum();
+    await measure("statistics of now");
+    const { workerId } = await claimMany(store, TAKEN);
+    const held = await reads(async () => expect(await store.workers.running()).toEqual([]));
+    expect(workerId).not.toBe("");
+    expect(held.rows).toBeLessThanOrEqual(4 * TAKEN);
+  },
+};
+
 /** What verbs cost: the rows they are about, whatever else lies in the table. */
-export const plansSuite: Suite = { topic: "plans", cases: [...CROWDS.map(amidCrowd), amidRuns] };
+export const plansSuite: Suite = { topic: "plans", cases: [...CROWDS.map(amidCrowd), amidRuns, amidWaiting] };

@@ -19,5 +19,6 @@ describeStore("SQLite", openSqlite, {
     "plans > a claim among 20,000 due jobs of other queues reads at most twice the rows it takes",
     "plans > a claim among 5,000 jobs that ended while a transaction held its view open reads at most twice the rows it takes",
     "plans > no verb about some running jobs reads those of others",
+    "plans > finding what waits steps over the jobs, and counting them stops at its limit",
   ],
 });

@@ -172,6 +172,18 @@ export const WRONG_STORES: readonly WrongStore[] = [
     },
   },
   {
+    fault: "forgets that a queue is paused",
+    topic: "queues",
+    cases: ["no claim takes jobs of a queue that is paused, in no order and by no process, until that is over"],
+    spoil: (store) => ({
+      ...store,
+      queues: {
+        ...store.queues,
+        change: ({ change, ...args }) => store.queues.change({ ...args, change: { ...change, paused: false } }),
+      },
+    }),
+  },
+  {
     fault: "ends a running job when it is cancelled",
     topic: "cancel",
     cases: ["a running job is flagged and goes on"],

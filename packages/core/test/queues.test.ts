@@ -206,6 +206,33 @@ describe.each(databases)("%s", (___, open) => {
     await expect(ops.forge.workers.drain(info!.id)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
+  test("a worker that drains and was taken for dead goes on under another id, and takes nothing under that either", async () => {
+    await using database = await open();
+    const { job, running } = held();
+    await using old = await engine(database.address, { jobs: [job], worker: { lease: "600ms" } });
+    await using ops = await engine(database.address, { jobs: [job], worker: false });
+    const [before] = await ops.forge.workers.list();
+    await ops.forge.workers.drain(before!.id);
+    const store = openStore(database.address);
+    await store.workers.rescue({
+      workerId: before!.id,
+      because: "gone",
+      maxDeaths: 3,
+      death: { error: "none", publicError: "none" },
+    });
+    await store.close();
+    const after = await until(async () => (await ops.forge.workers.list())[0], {
+      what: "the worker to register again",
+    });
+    expect(after.id).not.toBe(before!.id);
+    await until(async () => (await ops.forge.workers.list())[0]?.draining, { what: "it to say that it drains" });
+    const id = await old.forge.dispatch(job, {});
+    expect(await ops.forge.jobs.get(id)).toMatchObject({ status: "pending", attempts: 0 });
+    await using _ = await engine(database.address, { jobs: [job] });
+    await until(() => running.has(id), { what: "the job to run in the other worker" });
+    expect((await ops.forge.workers.list()).find((worker) => worker.id === after.id)).toMatchObject({ running: 0 });
+  });
+
   test("jobs that nobody serves are listed, and warned of once until that changes", async () => {
     await using database = await open();
     const [known, unknown] = [held("known").job, defineJob("unknown", { run: () => {} })];

@@ -50,15 +50,20 @@ const LANES = `
     UNION ALL
     SELECT (${FIRST_LANE} AND lane > lanes.lane ORDER BY lane LIMIT 1) FROM lanes WHERE lanes.lane IS NOT NULL
   )
-  SELECT head.queue, head.job_type AS type, ? - min(head.ready_at) AS dueForMs
+  SELECT head.queue, head.job_type AS type, ? - head.ready_at AS dueForMs
   FROM lanes CROSS JOIN (VALUES (0), (1), (2), (3)) urgency CROSS JOIN forge_live head ON head.rowid = (
     SELECT rowid FROM forge_live INDEXED BY forge_live_ready
     WHERE lane = lanes.lane AND priority = urgency.column1 AND ready_at IS NOT NULL ORDER BY ready_at LIMIT 1
-  )
-  GROUP BY head.queue, head.job_type ORDER BY head.queue, head.job_type`;
+  )`;
 
 export function waitingLanes(sql: Statements, now: number): WaitingLane[] {
-  return sql.all<WaitingLane>(LANES, now).map((row) => ({ ...row }));
+  const lanes = new Map<string, WaitingLane>();
+  for (const head of sql.all<WaitingLane>(LANES, now)) {
+    const key = `${head.queue}\0${head.type}`;
+    const dueForMs = Math.max(head.dueForMs, lanes.get(key)?.dueForMs ?? -Infinity);
+    lanes.set(key, { ...head, dueForMs });
+  }
+  return [...lanes].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, found]) => found);
 }
 
 const DEPTH = `

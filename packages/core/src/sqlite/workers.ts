@@ -74,13 +74,17 @@ export function heed({ sql }: WriteTx, workerId: string, version: number): void 
 }
 
 const RUNNING = `
-  SELECT worker.id AS workerId, held.queue, count(*) AS running
+  SELECT worker.id AS workerId, held.queue
   FROM forge_workers worker CROSS JOIN forge_live held INDEXED BY forge_live_worker ON held.worker_no = worker.no
-  WHERE held.status IN ('running', 'cancel_requested')
-  GROUP BY worker.id, held.queue`;
+  WHERE held.status IN ('running', 'cancel_requested')`;
 
 export function runningCounts(sql: Statements): RunningCount[] {
-  return sql.all<RunningCount>(RUNNING).map((row) => ({ ...row }));
+  const counts = new Map<string, RunningCount>();
+  for (const { workerId, queue } of sql.all<{ workerId: string; queue: string }>(RUNNING)) {
+    const key = `${workerId}\0${queue}`;
+    counts.set(key, { workerId, queue, running: (counts.get(key)?.running ?? 0) + 1 });
+  }
+  return [...counts.values()];
 }
 
 // One that holds rows stays listed, so that somebody rescues them.

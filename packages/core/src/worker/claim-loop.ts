@@ -18,6 +18,8 @@ export interface ClaimHost {
   readonly room: Room | null;
   /** Takes note of a claimed job; answers whether it waits in this loop's buffer for a slot. */
   accept(job: ClaimedJob): boolean;
+  /** Returns a claimed job that did not start to its queue. */
+  giveBack(job: ClaimedJob): void;
   /** Starts the job's handler; the loop's `slotFreed` is called once it gave its slot back. */
   start(job: ClaimedJob): void;
 }
@@ -28,6 +30,7 @@ const POLL_CEILING_MS = 1_000;
 const DUE_CHECK_MS = 200;
 const OLDEST_EVERY = 10;
 const LONGEST_PAUSE_MS = 5_000;
+const STUCK_MS = 1_000;
 
 /**
  * Keeps the slots of one queue busy.
@@ -57,6 +60,8 @@ export class ClaimLoop {
   #sharedClaims = 0;
   #failures = 0;
   #lastDueCheck = -Infinity;
+  #starts = 0;
+  #stuck: NodeJS.Timeout | undefined;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(host: ClaimHost, queue: string, types: readonly string[], slots: number) {
@@ -116,8 +121,10 @@ export class ClaimLoop {
     while (this.#waiting > 0 && this.#running < this.#slots && !this.#stopped && this.#host.mayStart()) {
       const job = this.#shift();
       this.#running++;
+      this.#starts++;
       this.#host.start(job);
     }
+    this.#watchBuffer();
     if (this.#claiming === null && !this.#asleep && !this.#stopped && this.#failures === 0 && this.#room() > 0)
       this.#claim();
   }
@@ -162,6 +169,7 @@ export class ClaimLoop {
   stop(): void {
     this.#stopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#stuck);
   }
 
   /** Resolves once no claim is under way; what it brought was handed to the host. */
@@ -176,6 +184,21 @@ export class ClaimLoop {
 
   get #waiting(): number {
     return this.#buffer.length - this.#taken;
+  }
+
+  /**
+   * Gives back what waits for a slot while for a second nothing started: handlers take longer now than when it was claimed,
+   * and another process may have slots.
+   */
+  #watchBuffer(): void {
+    if (this.#waiting === 0 || this.#stuck !== undefined || this.#stopped) return;
+    const starts = this.#starts;
+    this.#stuck = setTimeout(() => {
+      this.#stuck = undefined;
+      if (starts === this.#starts && this.#host.mayStart())
+        for (const job of this.takeBuffered()) this.#host.giveBack(job);
+      this.#watchBuffer();
+    }, STUCK_MS);
   }
 
   #shift(): ClaimedJob {

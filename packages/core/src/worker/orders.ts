@@ -27,6 +27,7 @@ export class Orders {
   #drains = false;
   #heeded = { workerId: "", version: 0 };
   #reading: Promise<void> | null = null;
+  #last: Promise<void> = Promise.resolve();
   #again = false;
   #timer: NodeJS.Timeout | undefined;
   #hearing = false;
@@ -47,8 +48,15 @@ export class Orders {
     return this.#settings.get(name);
   }
 
-  /** Reads what is ordered now, and acts by it. Throws what the store throws. */
-  async read(): Promise<void> {
+  /** Reads what is ordered now, and acts by it, one reading after the other. Throws what the store throws. */
+  read(): Promise<void> {
+    // An answer that comes late must not undo what a later one said.
+    const reading = this.#last.then(() => this.#readNow());
+    this.#last = reading.catch(() => {});
+    return reading;
+  }
+
+  async #readNow(): Promise<void> {
     const { workers } = this.#host;
     const workerId = this.#host.workerId();
     const orders = await workers.orders({ workerId });

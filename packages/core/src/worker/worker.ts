@@ -315,6 +315,7 @@ export class Worker {
       mayStart: () => this.#flusher.hasRoom && this.lease.workerId !== null,
       room: this.#room,
       accept: (job: ClaimedJob) => this.#accept(job),
+      giveBack: (job: ClaimedJob) => this.#giveBack(job),
       start: (job: ClaimedJob) => void this.#start(job),
     };
     return new ClaimLoop(host, queue, this.#types, slots);

@@ -44,6 +44,9 @@ async function everyVerb(store: Store): Promise<void> {
   for (const status of [undefined, "failed", "pending"] as const) {
     await store.jobs.list({ limit: 5, ...(status === undefined ? {} : { status }) });
   }
+  await store.queues.lanes();
+  await store.queues.depths({ queues: [{ name: "default", types: ["t", "u"] }], limit: 5 });
+  await store.workers.running();
   await store.workers.beat({ workerId: "w", leaseMs: 1_000 });
   await store.workers.retire({ workerId: "w" });
   await store.workers.rescue({ workerId: "w", because: "gone", maxDeaths: 3, death: text });
