@@ -22,6 +22,8 @@ function node(
       include: [...include],
       exclude: [...unseen, ...exclude],
       globalSetup: postgres ? ["test/support/global-postgres.ts"] : [],
+      // For threads that a test starts, which resolve packages by themselves.
+      execArgv: ["--conditions=source"],
     },
   };
 }

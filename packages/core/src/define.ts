@@ -3,6 +3,8 @@ import type { JobContext } from "./context.ts";
 import { type Duration, durationMs } from "./duration.ts";
 import { ForgeError, shown } from "./errors.ts";
 import { hookList, type Hooks } from "./hooks.ts";
+import { note } from "./isolate/definitions.ts";
+import { isolatedModule } from "./isolate/module-of.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { type Amounts, amountsOf, type Resources } from "./resources.ts";
 import { type RetryLayer, retryLayer, type RetryOptions } from "./retry-options.ts";
@@ -57,6 +59,16 @@ export interface JobOptions<In, Parsed, Ret, Out> {
   public?: true | "watch";
   /** The sentence that watchers see for an error that is no `PublicError`. It must not throw; if it does, the default is used. */
   publicError?: (error: unknown) => string;
+  /**
+   * Runs the handler in a worker thread of its own, which is really ended 5 s after `signal` aborted: for work that computes
+   * for long, or code that may hang or crash. `true`: the module that calls `defineJob` is imported there, so it should
+   * start nothing; or the address of the module that defines the job, such as `import.meta.url`.
+   *
+   * A crash, `process.exit` or an endless loop there ends that run only. `ctx` is the same but for what
+   * `createForge({ context })` gave; hooks, `discardIf`, `publicError` and `backoff` stay in the main thread, and see a copy
+   * of an error without its class. Default `false`.
+   */
+  isolate?: boolean | string | URL;
   /** What else is to happen around this job's dispatches and runs. Default: nothing. */
   hooks?: Hooks | readonly Hooks[];
   run(ctx: JobContext, input: Parsed): Ret | Promise<Ret>;
@@ -83,6 +95,8 @@ export interface JobDefinition<Input = unknown, Output = unknown> {
   readonly public: boolean | "watch";
   readonly publicError: ((error: unknown) => string) | null;
   readonly hooks: readonly Hooks[];
+  /** The address of the module that defines it, where it runs in a thread of its own. */
+  readonly isolate: string | null;
   readonly run: (ctx: JobContext, input: unknown) => unknown;
   /** Never set; carries the types. */
   readonly types?: { readonly input: Input; readonly output: Output };
@@ -102,6 +116,7 @@ const OPTION_NAMES: readonly (keyof JobOptions<unknown, unknown, unknown, unknow
   "public",
   "publicError",
   "hooks",
+  "isolate",
   "run",
 ];
 const NAME = /^[A-Za-z][A-Za-z0-9_.:-]{0,99}$/;
@@ -170,7 +185,7 @@ export function jobDefinition<In = unknown, Parsed = In, Ret = unknown, Out = Re
   if (options.discardIf !== undefined && typeof options.discardIf !== "function") {
     throw new ForgeError("BAD_REQUEST", `discardIf of ${name} must be a function of input, error and ctx.`);
   }
-  return {
+  const definition: JobDefinition<In, Out> = {
     name,
     input: schemaOf(name, "input", options.input),
     output: schemaOf(name, "output", options.output),
@@ -185,8 +200,11 @@ export function jobDefinition<In = unknown, Parsed = In, Ret = unknown, Out = Re
     public: options.public ?? false,
     publicError: options.publicError ?? null,
     hooks: hookList(`defineJob(${JSON.stringify(name)})`, options.hooks),
+    isolate: isolatedModule(name, options.isolate),
     run: (ctx, input) => options.run(ctx, input as Parsed),
   };
+  note(definition);
+  return definition;
 }
 
 /** Checks a list of capabilities. Throws `BAD_REQUEST`. */

@@ -1,3 +1,4 @@
+import { remoteClasses } from "./isolate/remote-error.ts";
 import type { RetryOn } from "./retry-options.ts";
 
 /** Enough for an error that several layers wrapped, and an end for a circle of causes. */
@@ -8,16 +9,21 @@ export function isNamedBy(on: readonly RetryOn[], error: unknown): boolean {
   return on.some((one) => {
     // Errors are objects of the user's making: a getter may throw.
     try {
-      return typeof one === "string" ? isCalled(one, error) : error instanceof one;
+      // An error of an isolated handler has lost its class on the way here, but not the names of its classes.
+      return typeof one === "string" ? isCalled(one, error) : error instanceof one || wasOf(one.name, error);
     } catch {
       return false;
     }
   });
 }
 
+function wasOf(className: string, error: unknown): boolean {
+  return typeof error === "object" && error !== null && remoteClasses(error).includes(className);
+}
+
 function isCalled(text: string, error: unknown): boolean {
   if (typeof error !== "object" || error === null) return false;
-  if ((error as { name?: unknown }).name === text) return true;
+  if ((error as { name?: unknown }).name === text || wasOf(text, error)) return true;
   for (let proto: unknown = Object.getPrototypeOf(error); proto !== null; proto = Object.getPrototypeOf(proto)) {
     if (Object.hasOwn(proto as object, "constructor") && (proto as object).constructor.name === text) return true;
   }

@@ -1,4 +1,5 @@
 import { ForgeError } from "./errors.ts";
+import { isJobThread } from "./isolate/definitions.ts";
 import type { Logger } from "./logger.ts";
 import { periodic } from "./maintenance/periodic.ts";
 import { rescueDead } from "./maintenance/rescue.ts";
@@ -35,6 +36,14 @@ export class Life {
 
   /** See `Forge.start`. */
   start(migrate: boolean): Promise<void> {
+    if (isJobThread()) {
+      return Promise.reject(
+        new ForgeError(
+          "CONFLICT",
+          "An isolated job's thread starts no engine: define the job in a module that starts nothing, or name that module in isolate.",
+        ),
+      );
+    }
     if (this.#stopping !== null) {
       return Promise.reject(new ForgeError("CONFLICT", "This engine was stopped; make a new one with createForge."));
     }

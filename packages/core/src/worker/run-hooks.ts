@@ -1,5 +1,6 @@
 import type { JobContext } from "../context.ts";
 import type { HookRunner } from "../hook-runner.ts";
+import { JsonOutput } from "../isolate/isolated-call.ts";
 import type { HookJob } from "../hooks.ts";
 import type { ClaimedJob, Outcome, RunUpdate } from "../store.ts";
 
@@ -31,7 +32,11 @@ export class RunHooks {
     const about = this.#hookJob();
     const { kind } = outcome;
     if (kind === "completed" && "output" in end && this.#runner.has("afterPerform", about.name)) {
-      await this.#runner.run("afterPerform", { ...about, output: end.output }, this.#ctx());
+      await this.#runner.run(
+        "afterPerform",
+        { ...about, output: end.output instanceof JsonOutput ? JSON.parse(end.output.json) : end.output },
+        this.#ctx(),
+      );
     }
     const isFailure = kind === "retry" || kind === "failed" || kind === "dead_letter";
     if (isFailure && "thrown" in end && !cancelRequested && this.#runner.has("onError", about.name)) {

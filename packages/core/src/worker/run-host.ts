@@ -1,4 +1,5 @@
 import type { ForgeContext, JobRateLimit } from "../context.ts";
+import type { JobDefinition } from "../define.ts";
 import type { Forge, Jobs } from "../forge-types.ts";
 import type { HookRunner } from "../hook-runner.ts";
 import type { Logger } from "../logger.ts";
@@ -21,6 +22,7 @@ export interface RunHost {
   readonly saved: SavedBatches;
   readonly settleIn: JobVerbs["settleIn"];
   readonly hooks: HookRunner;
+  readonly definitionOf: (name: string) => JobDefinition | undefined;
   /** Makes the `ctx.rateLimit` of a run. */
   rateLimit(jobId: string, signal: () => AbortSignal): JobRateLimit;
   readonly children: ChildDesk;

@@ -1,8 +1,8 @@
 import type { JobContext } from "../context.ts";
 import type { JobDefinition } from "../define.ts";
 import type { JobOverrides } from "../dispatch.ts";
-import { longTimer } from "../long-timer.ts";
-import { type AbortCode, JobAborted, Snooze } from "../outcomes.ts";
+import { IsolatedCall, type JsonOutput } from "../isolate/isolated-call.ts";
+import { type AbortCode, type JobAborted, Snooze } from "../outcomes.ts";
 import type { ClaimedJob, Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
 import { Hopeless, tame } from "./failure.ts";
 import { RunChildren } from "./children.ts";
@@ -14,24 +14,10 @@ import { lessOf } from "./refused-update.ts";
 import type { RunHost } from "./run-host.ts";
 import { type HandlerEnd, RunHooks } from "./run-hooks.ts";
 import { type Ending, endedBadly, hopeless, outputJson } from "./verdict.ts";
+import { aborted, StopSwitch } from "./stop-switch.ts";
 import { SavedState } from "./saved.ts";
 import { type Completion, SettledInVain, SettleIn } from "./settle-in.ts";
 import { unwatched } from "./unwatched.ts";
-
-/** How long a handler's word counts after its signal aborted. */
-export const GRACE_MS: number = 5_000;
-
-const ABORT_SENTENCES: Record<AbortCode, string> = {
-  CANCELLED: "The job was cancelled.",
-  TIMEOUT: "The job ran out of time.",
-  SHUTDOWN: "The process stops.",
-  SCALED_DOWN: "Fewer jobs of this queue may run here now.",
-  LEASE_LOST: "Another worker may own the job by now.",
-};
-
-function aborted(code: AbortCode): JobAborted {
-  return new JobAborted(code, ABORT_SENTENCES[code]);
-}
 
 /**
  * One run of one job, from its handler's start to the acknowledgement of its outcome.
@@ -53,8 +39,8 @@ export class Run implements UpdateSource {
   #settleIn: SettleIn | null = null;
   #answered: PromiseWithResolvers<void> | null = null;
   #children: RunChildren | null = null;
-  #controller: AbortController | null = null;
-  #abortedBy: JobAborted | null = null;
+  #isolated: IsolatedCall | null = null;
+  readonly #stop: StopSwitch;
   #startedAt = 0;
   #settled = false;
   #ended = false;
@@ -62,14 +48,17 @@ export class Run implements UpdateSource {
   #cancelRequested = false;
   #called: Ending["called"] = null;
   #startWritten: PromiseWithResolvers<void> | null = null;
-  #disarm: () => void = () => {};
-  #disarmGrace: () => void = () => {};
 
   constructor(job: ClaimedJob, definition: JobDefinition, host: RunHost) {
     this.job = job;
     this.definition = definition;
     this.#host = host;
     this.#overrides = job.overrides === null ? {} : (JSON.parse(job.overrides) as JobOverrides);
+    const { timeoutMs = definition.timeoutMs } = this.#overrides;
+    this.#stop = new StopSwitch(timeoutMs, {
+      onTimeout: () => this.abort("TIMEOUT"),
+      onOver: () => void this.#giveUp(),
+    });
     this.#hooks = host.hooks.hasAny(job.type) ? new RunHooks(host.hooks, job, () => this.#context()) : null;
   }
 
@@ -80,7 +69,7 @@ export class Run implements UpdateSource {
 
   /** Whether the handler was told to stop. */
   get aborted(): boolean {
-    return this.#abortedBy !== null;
+    return this.#stop.reason !== null;
   }
 
   /** Whether the handler has not given its slot back yet. */
@@ -100,14 +89,13 @@ export class Run implements UpdateSource {
     let end: HandlerEnd;
     try {
       if (this.job.deaths !== 0) await this.#writeStart();
-      this.#armTimeout();
+      this.#stop.armTimeout();
       end = { output: await this.#call() };
     } catch (thrown) {
       end = { thrown: tame(thrown) };
     }
     this.#ended = true;
-    this.#disarm();
-    this.#disarmGrace();
+    this.#stop.disarm();
     const completion = this.#settleIn?.completion ?? null;
     if (completion !== null) end = await this.#endAfterTransaction(end, completion);
     if (!this.#settled) {
@@ -121,12 +109,8 @@ export class Run implements UpdateSource {
   /** Aborts the handler's signal; it has 5 s from now. The first reason stands. */
   abort(code: AbortCode): void {
     if (code === "CANCELLED") this.#cancelRequested = true;
-    if (this.#abortedBy !== null || this.#ended) return;
-    this.#abortedBy = aborted(code);
-    this.#disarm();
-    this.#controller?.abort(this.#abortedBy);
+    if (this.#ended || !this.#stop.abort(code)) return;
     this.#startWritten?.resolve();
-    this.#disarmGrace = longTimer(() => void this.#giveUp(), GRACE_MS);
   }
 
   onResult(result: RunUpdateResult, update: RunUpdate): void {
@@ -164,14 +148,14 @@ export class Run implements UpdateSource {
       if (why !== "COMPLETED") this.abort(why);
       else if (!this.#settleIn?.completion) this.abort("LEASE_LOST");
     }
-    return this.#abortedBy ?? aborted("LEASE_LOST");
+    return this.#stop.reason ?? aborted("LEASE_LOST");
   }
 
   /** Resolves once the start that was said is written. Throws why the handler must not start any more. */
   async #writeStart(): Promise<void> {
     this.#startWritten = Promise.withResolvers();
     await this.#startWritten.promise;
-    if (this.#abortedBy !== null) throw this.#abortedBy;
+    if (this.#stop.reason !== null) throw this.#stop.reason;
     if (this.#settled) throw aborted("LEASE_LOST");
   }
 
@@ -185,9 +169,10 @@ export class Run implements UpdateSource {
     if (this.#hooks !== null) {
       await this.#hooks.before();
       // The handler would only find out by itself that it need not begin.
-      if (this.#abortedBy !== null) throw this.#abortedBy;
+      if (this.#stop.reason !== null) throw this.#stop.reason;
     }
     this.#called = { ctx, input };
+    if (definition.isolate !== null) return await this.#callIsolated(definition.isolate, ctx);
     const returned: unknown = await definition.run(ctx, input);
     return definition.output === null ? returned : await checkedOutput(definition, returned);
   }
@@ -228,6 +213,13 @@ export class Run implements UpdateSource {
     return end;
   }
 
+  #callIsolated(module: string, ctx: JobContext): Promise<JsonOutput> {
+    const { log, context: shared, definitionOf } = this.#host;
+    const { definition } = this;
+    this.#isolated = new IsolatedCall({ definition, module, input: this.job.input, ctx, shared, definitionOf, log });
+    return this.#isolated.run();
+  }
+
   async #loadSaved(): Promise<void> {
     try {
       await this.#savedState().load();
@@ -244,7 +236,7 @@ export class Run implements UpdateSource {
   #ownChildren(): RunChildren {
     const onCancelled = (): JobAborted => {
       this.abort("CANCELLED");
-      return this.#abortedBy ?? aborted("CANCELLED");
+      return this.#stop.reason ?? aborted("CANCELLED");
     };
     const link = { job: this.job, onStale: () => this.#onStale(), onCancelled };
     return (this.#children ??= new RunChildren(link, this.#host.children));
@@ -257,13 +249,13 @@ export class Run implements UpdateSource {
       shared: this.#host.context,
       dispatch: this.#host.dispatch,
       jobs: this.#host.jobs,
-      signal: () => this.#signal(),
+      signal: () => this.#stop.signal,
       progress: (percent, message) => this.#progress(percent, message),
       heartbeat: () => this.#heartbeat(),
       isCancelRequested: () => this.#cancelRequested,
       saved: () => this.#savedState(),
       settleIn: () => this.#settlingIn(),
-      rateLimit: () => this.#host.rateLimit(this.job.id, () => this.#signal()),
+      rateLimit: () => this.#host.rateLimit(this.job.id, () => this.#stop.signal),
       children: () => this.#ownChildren(),
     }));
   }
@@ -294,14 +286,6 @@ export class Run implements UpdateSource {
     this.#say({ outcome });
   }
 
-  #signal(): AbortSignal {
-    if (this.#controller === null) {
-      this.#controller = new AbortController();
-      if (this.#abortedBy !== null) this.#controller.abort(this.#abortedBy);
-    }
-    return this.#controller.signal;
-  }
-
   #progress(percent: number | null, message: string | undefined): void {
     if (this.#settled) return;
     try {
@@ -315,10 +299,10 @@ export class Run implements UpdateSource {
   }
 
   #heartbeat(): Promise<void> {
-    if (this.#abortedBy !== null) {
-      return unwatched(Promise.reject(this.#abortedBy));
+    if (this.#stop.reason !== null) {
+      return unwatched(Promise.reject(this.#stop.reason));
     }
-    if (!this.#ended && !this.#settled) this.#armTimeout();
+    if (!this.#ended && !this.#settled) this.#stop.armTimeout();
     return Promise.resolve();
   }
 
@@ -345,7 +329,7 @@ export class Run implements UpdateSource {
       definition: this.definition,
       overrides: this.#overrides,
       queueBackoff: this.#host.queueBackoff(this.job.queue),
-      abortedBy: this.#abortedBy,
+      abortedBy: this.#stop.reason,
       cancelRequested: this.#cancelRequested,
       called: this.#called,
       log,
@@ -356,14 +340,23 @@ export class Run implements UpdateSource {
   /** The grace is over: settle by the reason of the abort, and leave the handler behind. */
   async #giveUp(): Promise<void> {
     if (this.#ended) return;
+    if (this.#isolated !== null) {
+      this.#isolated.terminate();
+      this.#host.log.warn("An isolated job's thread was ended, 5 s after its signal aborted", {
+        jobId: this.job.id,
+        jobType: this.job.type,
+        reason: this.#stop.reason?.code,
+      });
+      return;
+    }
     if (!this.#settled) {
       this.#settled = true;
-      this.#say({ outcome: await this.#badVerdict(this.#abortedBy) });
+      this.#say({ outcome: await this.#badVerdict(this.#stop.reason) });
     }
     this.#host.log.warn("A handler did not end within 5 s after its signal aborted; its outcome no longer counts", {
       jobId: this.job.id,
       jobType: this.job.type,
-      reason: this.#abortedBy?.code,
+      reason: this.#stop.reason?.code,
     });
     if (!this.#ended && this.#host.mayAbandon(this)) this.#giveSlotBack(true);
   }
@@ -371,11 +364,5 @@ export class Run implements UpdateSource {
   #giveSlotBack(zombie: boolean): void {
     this.#slotHeld = false;
     this.#host.freeSlot(this, zombie);
-  }
-
-  #armTimeout(): void {
-    this.#disarm();
-    const { timeoutMs = this.definition.timeoutMs } = this.#overrides;
-    if (timeoutMs !== null) this.#disarm = longTimer(() => this.abort("TIMEOUT"), timeoutMs);
   }
 }

@@ -3,6 +3,7 @@ import type { JobDefinition } from "../define.ts";
 import type { JobOverrides } from "../dispatch.ts";
 import { isNamedBy } from "../error-match.ts";
 import { ForgeError } from "../errors.ts";
+import { JsonOutput } from "../isolate/isolated-call.ts";
 import type { Logger } from "../logger.ts";
 import { type AbortCode, Dead, type JobAborted, RateLimited, Snooze } from "../outcomes.ts";
 import { type QueueBackoff, retryDelayMs, retryPolicy } from "../retry-policy.ts";
@@ -34,6 +35,7 @@ const NOT_ITS_FAULT: ReadonlySet<AbortCode> = new Set(["SHUTDOWN", "SCALED_DOWN"
 
 /** The output as it is stored. Throws `Hopeless` where JSON or the size limit refuses it. */
 export function outputJson({ job, log }: Pick<Ending, "job" | "log">, output: unknown): string {
+  if (output instanceof JsonOutput) return output.json;
   try {
     const { json, mended } = serialiseOutput(output, `The output of ${job.type}`);
     if (mended) log.warn("The output held NUL or half surrogate pairs; they were replaced", { jobId: job.id });

@@ -18,9 +18,10 @@ import { watchLoopLag } from "./loop-lag.ts";
 import { Orders } from "./orders.ts";
 import { thisProcess } from "./process-identity.ts";
 import { roomFor, type Room } from "./room.ts";
-import { GRACE_MS, Run } from "./run.ts";
+import { Run } from "./run.ts";
 import type { RunHost } from "./run-host.ts";
 import { SavedBatches } from "./saved.ts";
+import { GRACE_MS } from "./stop-switch.ts";
 import { ScaleDown } from "./scale-down.ts";
 import { TokenDesk } from "./token-desk.ts";
 
@@ -163,6 +164,7 @@ export class Worker {
       dispatch: deps.dispatch,
       jobs: deps.jobs,
       hooks: deps.hooks,
+      definitionOf: (name) => deps.definitions.get(name),
       queueBackoff: (queue) => this.#orders.queue(queue) ?? null,
       saved: new SavedBatches(store.saved),
       settleIn: (args) => store.jobs.settleIn(args),
