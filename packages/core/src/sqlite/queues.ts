@@ -41,14 +41,16 @@ export function changeQueue(
   return nextVersion(sql);
 }
 
-const FIRST_LANE = "SELECT lane FROM forge_live INDEXED BY forge_live_ready WHERE ready_at IS NOT NULL";
-
-// A lane's head stands for all of it: two pairs of queue and type may share a lane, which this does not look for.
+// A lane's head stands for all of it: two pairs of queue and type may share a lane, which this does not look for. It begins
+// below every lane, which are 32-bit integers, and each step is one descent into the index.
 const LANES = `
   WITH RECURSIVE lanes (lane) AS (
-    SELECT (${FIRST_LANE} ORDER BY lane LIMIT 1)
+    VALUES (-2147483649)
     UNION ALL
-    SELECT (${FIRST_LANE} AND lane > lanes.lane ORDER BY lane LIMIT 1) FROM lanes WHERE lanes.lane IS NOT NULL
+    SELECT (
+      SELECT lane FROM forge_live INDEXED BY forge_live_ready
+      WHERE lane > lanes.lane AND ready_at IS NOT NULL ORDER BY lane LIMIT 1
+    ) FROM lanes WHERE lanes.lane IS NOT NULL
   )
   SELECT head.queue, head.job_type AS type, ? - head.ready_at AS dueForMs
   FROM lanes CROSS JOIN (VALUES (0), (1), (2), (3)) urgency CROSS JOIN forge_live head ON head.rowid = (
