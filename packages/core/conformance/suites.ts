@@ -12,6 +12,7 @@ import { insertClaimedSuite } from "./insert-claimed.suite.ts";
 import { insertSuite } from "./insert.suite.ts";
 import { keysSuite } from "./keys.suite.ts";
 import { leaseSuite } from "./lease.suite.ts";
+import { limitsSuite } from "./limits.suite.ts";
 import { listSuite } from "./list.suite.ts";
 import { lossSuite } from "./loss.suite.ts";
 import { migrateSuite } from "./migrate.suite.ts";
@@ -67,6 +68,7 @@ export const SUITES: readonly Suite[] = [
   readSuite,
   listSuite,
   sweepSuite,
+  limitsSuite,
   rateLimitsSuite,
   ticksSuite,
   changesSuite,

@@ -1,6 +1,7 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { CronVerbs } from "./store/cron-verbs.ts";
 import type { EndedVerbs } from "./store/ended-verbs.ts";
+import type { ClaimLimits } from "./store/claim-limits.ts";
 import type { HistoryVerbs } from "./store/history-verbs.ts";
 import type { ChildVerbs } from "./store/child-verbs.ts";
 import type { QueueVerbs } from "./store/queue-verbs.ts";
@@ -10,6 +11,7 @@ import type { SavedVerbs } from "./store/saved-verbs.ts";
 
 export type * from "./store/cron-verbs.ts";
 export type * from "./store/ended-verbs.ts";
+export type * from "./store/claim-limits.ts";
 export type * from "./store/history-verbs.ts";
 export type * from "./store/child-verbs.ts";
 export type * from "./store/queue-verbs.ts";
@@ -86,6 +88,8 @@ export interface ClaimedJob {
   readonly deaths: number;
   readonly overrides: string | null;
   readonly revision: number;
+  /** A limit counts it: when it ends, or goes back, others may be had. */
+  readonly isLimited?: true;
 }
 
 /** Why a run ended badly: the full text for operators, and the sentence that may leave the server. */
@@ -125,6 +129,8 @@ export interface RunUpdate {
   readonly progress: number | null | undefined;
   readonly message: string | null | undefined;
   readonly outcome: Outcome | null;
+  /** The outcome makes room under a limit of this queue, which is then told of as if jobs had come. */
+  readonly frees?: string;
 }
 
 /**
@@ -215,7 +221,8 @@ export interface JobVerbs {
   /**
    * Takes up to `limit` due jobs of the queue and of the given types for the worker, most urgent first, oldest first
    * within a type; with `oldestFirst` by due time whatever the priority. Raises `attempts`, `claimNo` and `revision`.
-   * Takes nothing of a queue that is paused or has a global limit, and nothing for a worker that drains.
+   * Takes nothing of a queue that is paused, and nothing for a worker that drains. Of a queue with a global limit it takes
+   * jobs only where `limits` says so, and never so many that workers hold more of them than the limit allows.
    */
   claim(args: {
     workerId: string;
@@ -223,9 +230,13 @@ export interface JobVerbs {
     types: readonly string[];
     limit: number;
     oldestFirst: boolean;
+    limits?: ClaimLimits;
   }): Promise<ClaimedJob[]>;
-  /** Tells in how many milliseconds the next job of these becomes due (0 = now), or null if none waits. Changes nothing. */
-  nextDue(args: { queue: string; types: readonly string[] }): Promise<number | null>;
+  /**
+   * Tells in how many milliseconds the next job of these becomes due (0 = now), or null if none waits, or none but such as
+   * a limit keeps back until another job ends. Changes nothing.
+   */
+  nextDue(args: { queue: string; types: readonly string[]; limits?: ClaimLimits }): Promise<number | null>;
   /**
    * Writes what runs have to say, in one statement or transaction, each row fenced by (id, claimNo). Answers for every
    * update in the order given. An ended job moves to the table of ended rows; the error of a run that failed enters the

@@ -7,7 +7,7 @@ import { insertEnded } from "./ended-rows.ts";
 import { remembering } from "./history.ts";
 import type { HintSink } from "./hints.ts";
 import type { Session, Statement } from "./session.ts";
-import { movedOf, WRITTEN, type WrittenRow } from "./written-row.ts";
+import { movedOf, queuesOf, WRITTEN, type WrittenRow, writtenOf } from "./written-row.ts";
 
 type FoundRow = [id: string, status: StoredJobStatus, isLive: boolean];
 
@@ -60,6 +60,8 @@ export function createCancel(database: Database, hints: HintSink): JobVerbs["can
       }
       return { answers: results, moved: written };
     });
+    // A worker held some of them; where a limit counted those there is room now.
+    hints.available(queuesOf(moved));
     hints.moved(moved.map(movedOf));
     return ids.map((id) => answers.get(id) ?? "not_found");
   };
@@ -95,7 +97,9 @@ function cancelStatements(tables: Tables): { write: Statement; find: Statement; 
             publicError: "$2::text",
           })}
         ), written AS (
-          SELECT ${WRITTEN} FROM asked UNION ALL SELECT ${WRITTEN} FROM cancelled
+          SELECT ${WRITTEN}, NULL AS queue FROM asked
+          UNION ALL SELECT ${writtenOf("c")}, CASE WHEN gone.worker_id IS NOT NULL THEN gone.queue END
+          FROM cancelled AS c JOIN gone USING (id)
         ), ${remembering(tables, {
           // The statement sees the live rows as they were before it wrote them.
           from: `written, LATERAL (
@@ -109,7 +113,7 @@ function cancelStatements(tables: Tables): { write: Statement; find: Statement; 
           by: "$4::text",
           reason: "$2::text",
         })}
-        SELECT ${WRITTEN} FROM written`,
+        SELECT ${WRITTEN}, queue FROM written`,
     },
     // A job that holds a child's idempotency key is not the parent's to cancel.
     children: {

@@ -2,7 +2,6 @@ import { lane } from "../lane.ts";
 import { binaryArrays } from "./arrays.ts";
 import type { Position, Range } from "./claim-positions.ts";
 import type { Tables } from "./database.ts";
-import { isOpen } from "./open-queue.ts";
 import type { Statement } from "./session.ts";
 import { unforeseen } from "./unforeseen-limit.ts";
 
@@ -63,12 +62,15 @@ const decides = (queue: string, type: string): string =>
 /** The statements of one store's claims. */
 export class ClaimStatements {
   readonly #tables: Tables;
+  readonly #gate: (tables: Tables, queue: string) => string;
   readonly #urgent: Statement;
   readonly #heads: Statement;
   readonly #nextDue: Statement;
 
-  constructor(tables: Tables) {
+  /** `gate` is the condition under which a queue is not closed to them. */
+  constructor(tables: Tables, gate: (tables: Tables, queue: string) => string) {
     this.#tables = tables;
+    this.#gate = gate;
     const positioned = `(
         SELECT range.*, ${sinceOf("due_us")} AS since
         FROM unnest($1::int4[], $2::int2[], $3::text[], $4::float8[], $5::uuid[])
@@ -146,11 +148,11 @@ export class ClaimStatements {
    * the worker, or sees that it came too late. Heartbeats do not wait: they change no key column. The lock is a write, and
    * a write waits for the disk, so CASE takes it only once there are rows.
    *
-   * A queue that is paused or has a global limit is closed to this statement, whatever its process knows of that.
+   * A queue that is closed is so to this statement, whatever its process knows of that.
    */
   #taking(picked: string, { now, workerId, queue }: { now: string; workerId: string; queue: string }): string {
     const { live, workers } = this.#tables;
-    return `WITH picked AS MATERIALIZED (SELECT ARRAY(${picked}) AS places WHERE ${isOpen(this.#tables, queue)}),
+    return `WITH picked AS MATERIALIZED (SELECT ARRAY(${picked}) AS places WHERE ${this.#gate(this.#tables, queue)}),
         alive AS MATERIALIZED (
           SELECT FROM ${workers} WHERE id = ${workerId} AND retired_at IS NULL AND draining_at IS NULL FOR KEY SHARE
         )

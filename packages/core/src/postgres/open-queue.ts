@@ -8,3 +8,8 @@ export function isOpen({ queues }: Tables, queue: string): string {
   return `(SELECT name FROM ${queues}
     WHERE name = ${queue} AND (paused_at IS NOT NULL OR global_concurrency IS NOT NULL)) IS NULL`;
 }
+
+/** The same for whoever counts what is held of the queue, and takes no more than its limit leaves. */
+export function isUnpaused({ queues }: Tables, queue: string): string {
+  return `(SELECT name FROM ${queues} WHERE name = ${queue} AND paused_at IS NOT NULL) IS NULL`;
+}

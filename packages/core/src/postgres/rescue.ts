@@ -4,7 +4,7 @@ import { insertEnded } from "./ended-rows.ts";
 import { remembering } from "./history.ts";
 import type { HintSink } from "./hints.ts";
 import type { Statement } from "./session.ts";
-import { movedOf, queuesOf, WRITTEN, type WrittenRow } from "./written-row.ts";
+import { movedOf, queuesOf, WRITTEN, type WrittenRow, writtenOf } from "./written-row.ts";
 
 const MS = "interval '1 millisecond'";
 
@@ -85,7 +85,7 @@ function rescueStatements(tables: Tables): { retire: Statement; giveBack: Statem
           where: "held.was = 'running'",
         })}
         SELECT ${WRITTEN}, queue FROM back
-        UNION ALL SELECT ${WRITTEN}, NULL FROM ended`,
+        UNION ALL SELECT ${writtenOf("e")}, gone.queue FROM ended AS e JOIN gone USING (id)`,
     },
     hasRows: { text: `SELECT EXISTS (SELECT ${heldRows})` },
   };

@@ -60,8 +60,14 @@ export function createUpdate(database: Database, hints: HintSink): JobVerbs["upd
       return update.outcome !== null && !isEnding(update) && row !== undefined && isHeldBy(row, update) && row[4];
     });
     for (const row of await end(toCancel)) written.set(row[0], row);
+    hints.available(freed(updates));
     return updates.map((update) => resultOf(update, written.get(update.id), found.get(update.id)));
   };
+}
+
+/** The queues in which outcomes made room under a limit. */
+function freed(updates: readonly RunUpdate[]): Set<string> {
+  return new Set(updates.flatMap(({ outcome, frees }) => (outcome === null ? [] : (frees ?? []))));
 }
 
 /** The values of the statement `end`. */

@@ -1,7 +1,10 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { Moved } from "./hints.ts";
 
-/** What a writing statement answers of each row that it changed; the queue only of a row that may be claimed again. */
+/**
+ * What a writing statement answers of each row that it changed; the queue only of a row that may be claimed again,
+ * or whose end may let others be claimed.
+ */
 export type WrittenRow = [
   id: string,
   revision: number,
@@ -13,6 +16,13 @@ export type WrittenRow = [
 
 /** The columns of a `WrittenRow` without the queue. */
 export const WRITTEN = "id, revision, status, progress, claim_no";
+
+/** The same of a query under this name. */
+export function writtenOf(name: string): string {
+  return WRITTEN.split(", ")
+    .map((column) => `${name}.${column}`)
+    .join(", ");
+}
 
 export function movedOf([id, revision, status, progress]: WrittenRow): Moved {
   return { id, revision, status, progress };

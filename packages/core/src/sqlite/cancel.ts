@@ -6,10 +6,11 @@ import type { WriteTx } from "./write-queue.ts";
 interface LiveRow {
   rowid: number;
   status: string;
+  queue: string;
   revision: number;
 }
 
-const FIND = "SELECT rowid, status, revision FROM forge_live WHERE id = ?";
+const FIND = "SELECT rowid, status, queue, revision FROM forge_live WHERE id = ?";
 
 const FLAG = `
   UPDATE forge_live
@@ -61,5 +62,7 @@ function cancelOne(tx: WriteTx, id: string, { reason, by }: Cancelling): CancelR
     return "requested";
   }
   endCancelled(tx, row.rowid, { reason });
+  // A worker held it; where a limit counted it there is room now.
+  if (row.status === "claimed") tx.available.add(row.queue);
   return "cancelled";
 }

@@ -1,6 +1,6 @@
 import { lane } from "../lane.ts";
-import { PRIORITIES, type ClaimedJob } from "../store.ts";
-import { isOpen } from "./queues.ts";
+import { PRIORITIES, type ClaimedJob, type ClaimLimits } from "../store.ts";
+import { isOpen, queueRoom } from "./queues.ts";
 import type { Statements } from "./statements.ts";
 import { takerNo } from "./workers.ts";
 import type { WriteTx } from "./write-queue.ts";
@@ -11,6 +11,7 @@ export interface ClaimArgs {
   readonly types: readonly string[];
   readonly limit: number;
   readonly oldestFirst: boolean;
+  readonly limits?: ClaimLimits;
 }
 
 /** Waiting rows of one priority and one type: a stretch of the claim's index, which begins with the longest due. */
@@ -62,7 +63,14 @@ const TAKE = `
 export function claim(tx: WriteTx, args: ClaimArgs, turn: number): ClaimedJob[] {
   // A claim that comes after the worker was retired would take rows that nobody rescues.
   const no = takerNo(tx.sql, args.workerId);
-  if (no === undefined || !isOpen(tx.sql, args.queue)) return [];
+  if (no === undefined) return [];
+  if (args.limits?.global !== true) return isOpen(tx.sql, args.queue) ? takePlain(tx, args, no, turn) : [];
+  const limit = Math.min(args.limit, args.limits.slots, queueRoom(tx.sql, args.queue));
+  return takePlain(tx, { ...args, limit }, no, turn).map((job) => ({ ...job, isLimited: true }));
+}
+
+function takePlain(tx: WriteTx, args: ClaimArgs, no: number, turn: number): ClaimedJob[] {
+  if (args.limit <= 0) return [];
   const due = ranges(tx.sql, args.queue, args.types).filter(({ dueAt }) => dueAt <= tx.now);
   const take = (range: Range, until: number, limit: number): ClaimedJob[] =>
     takeDue(tx, { ...range, queue: args.queue, until, limit, no });
@@ -115,8 +123,13 @@ function takeDue(tx: WriteTx, { priority, type, queue, until, limit, no }: Takin
   });
 }
 
-/** In how many milliseconds the next of these jobs becomes due; null if none waits. */
-export function nextDue(sql: Statements, queue: string, types: readonly string[], now: number): number | null {
+/** In how many milliseconds the next of these jobs becomes due; null if none waits, or none may be had. */
+export function nextDue(
+  sql: Statements,
+  { queue, types, limits }: Pick<ClaimArgs, "queue" | "types" | "limits">,
+  now: number,
+): number | null {
+  if (limits?.global === true && queueRoom(sql, queue) <= 0) return null;
   const instants = ranges(sql, queue, types).map(({ dueAt }) => dueAt);
   return instants.length === 0 ? null : Math.max(0, Math.min(...instants) - now);
 }

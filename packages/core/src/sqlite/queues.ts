@@ -12,6 +12,23 @@ export function isOpen(sql: Statements, queue: string): boolean {
   return sql.get(CLOSED, queue) === undefined;
 }
 
+const PAUSED = "SELECT 1 FROM forge_queues WHERE name = ? AND paused_at IS NOT NULL";
+
+const LIMIT = "SELECT global_concurrency AS most FROM forge_queues WHERE name = ? AND global_concurrency IS NOT NULL";
+
+const HELD = `
+  SELECT count(*) AS held FROM (
+    SELECT 1 FROM forge_live INDEXED BY forge_live_worker WHERE worker_no IS NOT NULL AND queue = ? LIMIT ?
+  )`;
+
+/** How many jobs more may be held of a queue: infinitely many without a global limit, none while it is paused. */
+export function queueRoom(sql: Statements, queue: string): number {
+  if (sql.get(PAUSED, queue) !== undefined) return 0;
+  const limit = sql.get<{ most: number }>(LIMIT, queue);
+  // The rows that workers hold are the count: whatever ends or gives back a job makes room by that alone.
+  return limit === undefined ? Infinity : limit.most - sql.get<{ held: number }>(HELD, queue, limit.most)!.held;
+}
+
 /** The columns that a change may name. */
 const COLUMNS: readonly (readonly [keyof QueueChange, column: string])[] = [
   ["concurrency", "concurrency"],

@@ -42,10 +42,9 @@ export function rescue(tx: WriteTx, { workerId, because, maxDeaths, death }: Res
     if (status === "running") rememberFailure(tx, { id, rowid }, "death", isLast ? death : {});
     if (status === "cancel_requested") endCancelled(tx, rowid, { uncounted: true });
     else if (isLast) endFailed(tx, rowid, "dead_letter", death, true);
-    else {
-      tx.sql.run(GIVE_BACK, tx.now, tx.now, died, rowid);
-      tx.available.add(queue);
-    }
+    else tx.sql.run(GIVE_BACK, tx.now, tx.now, died, rowid);
+    // Also of a row that ended: where a limit counted it there is room now.
+    tx.available.add(queue);
     tx.moved.push({ id, revision: revision + 1 });
   }
   tx.sql.run("DELETE FROM forge_workers WHERE no = ?", worker.no);

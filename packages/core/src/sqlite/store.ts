@@ -91,7 +91,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       },
       insertClaimed: ({ job, workerId }) => write((tx) => insertClaimed(tx, job, workerId)),
       claim: (args) => write((tx) => claim(tx, args, claims++)),
-      nextDue: ({ queue: name, types }) => read((sql) => nextDue(sql, name, types, time.now())),
+      nextDue: (args) => read((sql) => nextDue(sql, args, time.now())),
       update: ({ updates }) => write((tx) => update(tx, updates)),
       async settleIn({ tx, ...run }) {
         return callers.run(tx, (sql) => settleIn(quietly(sql, time.now()), run));

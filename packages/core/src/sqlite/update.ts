@@ -62,6 +62,7 @@ export function update(tx: WriteTx, updates: readonly RunUpdate[]): RunUpdateRes
     const spoke = say(tx, rowid, status, said);
     if (outcome?.kind === "completed") outputs[rowid] = outcome.output;
     else if (outcome !== null) settle(tx, { id, rowid, status }, outcome);
+    if (outcome !== null && said.frees !== undefined) tx.available.add(said.frees);
     if (spoke || outcome !== null) tx.moved.push({ id, revision: revision + 1 });
     return { id, result: "applied", cancelRequested: outcome === null && status === "cancel_requested" };
   });
