@@ -34,7 +34,7 @@ async function take(store: Store, { workerId, ...taking }: Taking = {}): Promise
     types,
     limit: most,
     oldestFirst,
-    limits: { global: true, slots },
+    limits: { global: true, keyed: [], slots },
   });
 }
 
@@ -151,7 +151,8 @@ export const limitsSuite: Suite = {
       async run({ store }) {
         await limit(store, 1);
         await inserted(store, 2);
-        const due = () => store.jobs.nextDue({ queue: QUEUE, types: ["t"], limits: { global: true, slots: 9 } });
+        const due = () =>
+          store.jobs.nextDue({ queue: QUEUE, types: ["t"], limits: { global: true, keyed: [], slots: 9 } });
         expect(await due()).toBe(0);
         const [run] = await take(store);
         expect(await due()).toBeNull();

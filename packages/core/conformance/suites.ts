@@ -10,6 +10,7 @@ import { fenceSuite } from "./fence.suite.ts";
 import { historySuite } from "./history.suite.ts";
 import { insertClaimedSuite } from "./insert-claimed.suite.ts";
 import { insertSuite } from "./insert.suite.ts";
+import { keyedLimitsSuite } from "./keyed-limits.suite.ts";
 import { keysSuite } from "./keys.suite.ts";
 import { leaseSuite } from "./lease.suite.ts";
 import { limitsSuite } from "./limits.suite.ts";
@@ -69,6 +70,7 @@ export const SUITES: readonly Suite[] = [
   listSuite,
   sweepSuite,
   limitsSuite,
+  keyedLimitsSuite,
   rateLimitsSuite,
   ticksSuite,
   changesSuite,

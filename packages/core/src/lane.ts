@@ -24,6 +24,19 @@ export function lane(queue: string, type: string): number {
   return hash;
 }
 
+/**
+ * The lane of jobs with a concurrency key. It is not that of the others of their type, so that a claim which knows of no
+ * keys, such as one of the release before, does not find them.
+ */
+export function keyedLane(queue: string, type: string): number {
+  return lane(queue, `${type}\0keyed`);
+}
+
+/** The lane in which a new job's row lies. */
+export function laneOf({ queue, type, limitKey }: { queue: string; type: string; limitKey?: string }): number {
+  return limitKey === undefined ? lane(queue, type) : keyedLane(queue, type);
+}
+
 function fnv1a(text: string): number {
   let hash = 0x811c9dc5;
   for (const byte of new TextEncoder().encode(text)) hash = Math.imul(hash ^ byte, 0x01000193);

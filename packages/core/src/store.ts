@@ -59,6 +59,8 @@ export interface NewJob {
   /** JSON text of what this dispatch overrides of the definition, or null; the store does not look inside. */
   readonly overrides: string | null;
   readonly keys: readonly KeyClaim[];
+  /** Its concurrency key, at most 1,000 characters. Only claims that name its type as one with keys take it. */
+  readonly limitKey?: string;
 }
 
 /** What became of one `NewJob`: its own id, or the id of the job that holds its key. */
@@ -222,7 +224,9 @@ export interface JobVerbs {
    * Takes up to `limit` due jobs of the queue and of the given types for the worker, most urgent first, oldest first
    * within a type; with `oldestFirst` by due time whatever the priority. Raises `attempts`, `claimNo` and `revision`.
    * Takes nothing of a queue that is paused, and nothing for a worker that drains. Of a queue with a global limit it takes
-   * jobs only where `limits` says so, and never so many that workers hold more of them than the limit allows.
+   * jobs only where `limits` says so, and never so many that workers hold more of them than the limit allows; the same
+   * holds for the jobs of one concurrency key. Those of keyed types come key by key in turn, most urgent and oldest first
+   * within a key, and in turn with the other types.
    */
   claim(args: {
     workerId: string;

@@ -92,6 +92,19 @@ CREATE TABLE forge_rate_places (
 
 CREATE INDEX forge_rate_places_free ON forge_rate_places (free_at);
 
+-- The concurrency key of a job of which only so many run at once that have the same. Its row lies in a lane of its own, which
+-- claims that know of no keys do not read. While it waits for its time it is ready as any other is then; once it is due it
+-- waits parked, where a claim finds the first of each key without passing over the others.
+ALTER TABLE forge_live ADD COLUMN limit_key text COLLATE "C", ADD COLUMN parked_at timestamptz;
+ALTER TABLE forge_ended ADD COLUMN limit_key text COLLATE "C";
+
+-- As of ready_at, what the planner learns of this column is wrong a minute later.
+ALTER TABLE forge_live ALTER COLUMN parked_at SET STATISTICS 0;
+
+-- A live row with a key is in one of the two: waiting, or held by a worker.
+CREATE INDEX forge_live_parked ON forge_live (lane, limit_key, priority, parked_at, id) WHERE parked_at IS NOT NULL;
+CREATE INDEX forge_live_keyed ON forge_live (lane, limit_key) WHERE limit_key IS NOT NULL AND worker_id IS NOT NULL;
+
 -- (end of limits)
 
 -- == Children: Jobs that a job waits for, and what a job saved for its later runs.

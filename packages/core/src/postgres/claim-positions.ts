@@ -30,7 +30,8 @@ export interface Walked {
 
 const FIRST_ID = "00000000-0000-0000-0000-000000000000";
 const START: Position = { dueUs: -Infinity, id: FIRST_ID };
-const FROM_START: Reach = { fromStart: true, position: () => START };
+/** From the first row on, whatever other claims have taken. */
+export const FROM_START: Reach = { fromStart: true, position: () => START };
 
 const FULL_RUN_MS = 1_000;
 /** Covers what was written before the row that a claim took last, and committed after it. */

@@ -1,8 +1,9 @@
-import { lane } from "../lane.ts";
+import { keyedLane, lane } from "../lane.ts";
 import { binaryArrays } from "./arrays.ts";
 import type { Position, Range } from "./claim-positions.ts";
 import type { Tables } from "./database.ts";
 import type { Statement } from "./session.ts";
+import { taking } from "./taking.ts";
 import { unforeseen } from "./unforeseen-limit.ts";
 
 /** A statement with its values. */
@@ -17,6 +18,8 @@ export interface ClaimScope {
   readonly ranges: readonly Range[];
   readonly position: (range: Range) => Position;
   readonly offsetMs: number;
+  /** Whether it looks at the rows with concurrency keys that wait for their time. */
+  readonly keyed?: true;
 }
 
 /** What a claim writes into the rows that it takes, and how many those may be. */
@@ -41,6 +44,8 @@ export type ClaimedRow = [
   dueUs: number,
   nowUs: number,
   progress: number | null,
+  /** Only of a row that has one. */
+  limitKey?: string,
 ];
 
 /** More heads than that are not merged; the claim then takes from those that are due the longest. */
@@ -83,11 +88,12 @@ export class ClaimStatements {
     const now = nowOf("$7");
     // The nested loop asks a range for a row only while the limit is not reached, so what is locked is what is taken.
     this.#urgent = {
-      text: this.#taking(
+      text: taking(
+        tables,
         `SELECT ready.ctid FROM ${positioned}, LATERAL (
           SELECT j.ctid FROM ${rows} AND j.ready_at <= ${now} ORDER BY j.ready_at, j.id LIMIT ${unforeseen("$9")} FOR UPDATE SKIP LOCKED
         ) AS ready LIMIT $9`,
-        { now, workerId: "$8", queue: "$6" },
+        { now, workerId: "$8", isOpen: gate(tables, "$6"), leaves: "ready_at" },
       ),
     };
     this.#heads = {
@@ -138,39 +144,16 @@ export class ClaimStatements {
     // planner last heard of it.
     const picked = `SELECT ctid FROM ${this.#tables.live}
       WHERE ctid = ANY (ARRAY(${merged})) AND CASE WHEN ready_at IS NULL THEN false ELSE true END FOR UPDATE SKIP LOCKED`;
-    return { statement: { text: this.#taking(picked, { now, workerId: "$3", queue: "$1" }) }, values };
-  }
-
-  /**
-   * The rows are updated by their place: with a join by id, PostgreSQL may choose to read the whole table for a large claim.
-   *
-   * A claim that is under way when its worker is retired either shows its rows to the rescue, which waits for the lock on
-   * the worker, or sees that it came too late. Heartbeats do not wait: they change no key column. The lock is a write, and
-   * a write waits for the disk, so CASE takes it only once there are rows.
-   *
-   * A queue that is closed is so to this statement, whatever its process knows of that.
-   */
-  #taking(picked: string, { now, workerId, queue }: { now: string; workerId: string; queue: string }): string {
-    const { live, workers } = this.#tables;
-    return `WITH picked AS MATERIALIZED (SELECT ARRAY(${picked}) AS places WHERE ${this.#gate(this.#tables, queue)}),
-        alive AS MATERIALIZED (
-          SELECT FROM ${workers} WHERE id = ${workerId} AND retired_at IS NULL AND draining_at IS NULL FOR KEY SHARE
-        )
-      UPDATE ${live} SET
-        status = 'claimed', ready_at = NULL, worker_id = ${workerId}, claimed_at = ${now},
-        attempts = attempts + 1, claim_no = claim_no + 1, revision = revision + 1
-      WHERE ctid = ANY (CASE
-        WHEN (SELECT places <> '{}' FROM picked) AND EXISTS (SELECT FROM alive) THEN (SELECT places FROM picked)
-      END)
-      RETURNING id, job_type, priority, input, owner, attempts, max_attempts, claim_no, deaths, overrides, revision,
-        (date_part('epoch', scheduled_at) * 1e6)::int8, (date_part('epoch', claimed_at) * 1e6)::int8, progress`;
+    const isOpen = this.#gate(this.#tables, "$1");
+    const text = taking(this.#tables, picked, { now, workerId: "$3", isOpen, leaves: "ready_at" });
+    return { statement: { text }, values };
   }
 }
 
-function rangeValues({ queue, ranges, position, offsetMs }: ClaimScope): unknown[] {
+function rangeValues({ queue, ranges, position, offsetMs, keyed }: ClaimScope): unknown[] {
   const positions = ranges.map(position);
   return [
-    binaryArrays.int4(ranges.map(({ type }) => lane(queue, type))),
+    binaryArrays.int4(ranges.map(({ type }) => (keyed ? keyedLane : lane)(queue, type))),
     binaryArrays.int2(ranges.map(({ priority }) => priority)),
     binaryArrays.text(ranges.map(({ type }) => type)),
     binaryArrays.float8(positions.map(({ dueUs }) => dueUs)),

@@ -34,7 +34,7 @@ export function insertEnded({ ended }: Tables, ending: Ending): string {
   return `INSERT INTO ${ended} (
       id, scheduled_at, created_at, lane, claim_no, revision, attempts, max_attempts, budget, priority,
       status, job_type, queue, input, claimed_at, started_at, completed_at, failed_at, cancel_requested_at, cancelled_at,
-      progress, output, owner, parent_id, message, error, public_error, overrides, keys${discardedAt === undefined ? "" : ", discarded_at"}
+      progress, output, owner, parent_id, message, error, public_error, overrides, keys, limit_key${discardedAt === undefined ? "" : ", discarded_at"}
     )
     SELECT
       l.id, l.scheduled_at, l.created_at, l.lane, l.claim_no, l.revision + 1, ${attempts}, l.max_attempts, l.budget, l.priority,
@@ -43,7 +43,7 @@ export function insertEnded({ ended }: Tables, ending: Ending): string {
       CASE WHEN final.status IN ('failed', 'dead_letter') THEN now END,
       l.cancel_requested_at,
       CASE WHEN final.status = 'cancelled' THEN now END,
-      ${progress}, ${output}, l.owner, l.parent_id, ${message}, ${error}, ${publicError}, l.overrides, l.keys${discardedAt === undefined ? "" : `, ${discardedAt}`}
+      ${progress}, ${output}, l.owner, l.parent_id, ${message}, ${error}, ${publicError}, l.overrides, l.keys, l.limit_key${discardedAt === undefined ? "" : `, ${discardedAt}`}
     FROM ${from}, LATERAL (SELECT ${status}) AS final (status)
     RETURNING ${WRITTEN}`;
 }

@@ -44,7 +44,13 @@ export function createInsert(database: Database, hints: HintSink): JobVerbs["ins
     const [only] = jobs;
     const [key] = only?.keys ?? [];
     let unsure = false;
-    if (only !== undefined && key !== undefined && jobs.length === 1 && only.keys.length === 1) {
+    if (
+      only?.limitKey === undefined &&
+      only !== undefined &&
+      key !== undefined &&
+      jobs.length === 1 &&
+      only.keys.length === 1
+    ) {
       // Mostly the key is new, and then this is one round trip where the transaction below takes four. After a lost answer
       // that transaction finds out what became of it.
       const isNew = await database.retrying(async (again) => {
@@ -84,7 +90,10 @@ export function createInsertClaimed(database: Database, hints: HintSink): JobVer
         // After a lost answer the row may be there, claimed or not. Whoever finds it so lets the claim path take it: a
         // claim that nobody knows of goes back with the worker's next beats.
         if (again && (await rows.known(session, [job])).size > 0) return false;
-        return rows.insertClaimed(session, job, workerId);
+        if (job.limitKey === undefined) return rows.insertClaimed(session, job, workerId);
+        // Whether its key has room, a claim must find out.
+        await rows.insert(session, [job], binaryArrays);
+        return false;
       }),
     );
     if (claimed) hints.moved([{ id: job.id, revision: 1, status: "claimed", progress: null }]);

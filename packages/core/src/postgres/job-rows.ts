@@ -1,4 +1,4 @@
-import { lane } from "../lane.ts";
+import { lane, laneOf } from "../lane.ts";
 import { type KeyClaim, type NewJob, PRIORITIES } from "../store.ts";
 import { type Arrays, binaryArrays } from "./arrays.ts";
 import { byId } from "./by-id.ts";
@@ -24,6 +24,7 @@ const DUE = `coalesce(timestamptz 'epoch' + at_ms * ${MS}, now + delay_ms * ${MS
 export class JobRows {
   readonly #database: Database;
   readonly #mixed: Statement;
+  readonly #keyed: Statement;
   readonly #alike: Statement;
   readonly #alikeText: string;
   readonly #alikeWithKey: Statement;
@@ -68,6 +69,24 @@ export class JobRows {
           (SELECT statement_timestamp() + $13::float8 * ${MS} AS now) AS clock
         ) AS job`,
     };
+    this.#keyed = {
+      name: `${schema}.insert_keyed`,
+      // A row with a concurrency key that is due waits parked.
+      text: `INSERT INTO ${tables.live} (
+          id, input, job_type, queue, lane, priority, owner, max_attempts, budget, overrides, keys, created_at, scheduled_at,
+          limit_key, ready_at, parked_at
+        )
+        SELECT id, input, job_type, queue, lane, priority, owner, budget, budget, overrides, keys, now, due, limit_key,
+          CASE WHEN limit_key IS NULL OR due > now THEN due END, CASE WHEN limit_key IS NOT NULL AND due <= now THEN due END
+        FROM (
+          SELECT *, ${DUE} AS due FROM unnest(
+            $1::uuid[], $2::json[], $3::text[], $4::text[], $5::int4[], $6::int2[], $7::text[], $8::int4[], $9::text[],
+            $10::json[], $11::float8[], $12::float8[], $14::text[]
+          ) AS job (
+            id, input, job_type, queue, lane, priority, owner, budget, overrides, keys, delay_ms, at_ms, limit_key
+          ), (SELECT statement_timestamp() + $13::float8 * ${MS} AS now) AS clock
+        ) AS job`,
+    };
     this.#claimed = {
       name: `${schema}.insert_claimed`,
       // The lock is the claim's: a worker that is being retired either shows this row to its rescue, or gets nothing.
@@ -94,7 +113,10 @@ export class JobRows {
   async insert(session: Session, jobs: readonly NewJob[], arrays: Arrays): Promise<void> {
     const [first] = jobs;
     if (first === undefined) return;
-    if (jobs.every((job) => job.keys.length === 0 && isAlike(job, first))) {
+    if (jobs.some(({ limitKey }) => limitKey !== undefined)) {
+      const limitKeys = jobs.map(({ limitKey }) => (limitKey === undefined ? null : indexable(limitKey)));
+      await session.run(this.#keyed, [...this.#mixedValues(jobs, arrays), arrays.text(limitKeys)]);
+    } else if (jobs.every((job) => job.keys.length === 0 && isAlike(job, first))) {
       await session.run(this.#alike, this.#alikeValues(jobs, first, arrays));
     } else {
       await session.run(this.#mixed, this.#mixedValues(jobs, arrays));
@@ -165,7 +187,7 @@ export class JobRows {
       arrays.json(jobs.map(({ input }) => input)),
       arrays.text(jobs.map(({ type }) => type)),
       arrays.text(jobs.map(({ queue }) => queue)),
-      arrays.int4(jobs.map(({ queue, type }) => lane(queue, type))),
+      arrays.int4(jobs.map(laneOf)),
       arrays.int2(jobs.map(({ priority }) => PRIORITIES.indexOf(priority))),
       arrays.text(jobs.map(({ owner }) => owner)),
       arrays.int4(jobs.map(({ maxAttempts }) => maxAttempts)),

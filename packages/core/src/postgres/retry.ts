@@ -80,11 +80,11 @@ function retryStatements(tables: Tables): { lock: Statement; find: Statement; mo
           )) RETURNING *
         ), written AS (INSERT INTO ${live} (
           id, scheduled_at, created_at, lane, claim_no, revision, attempts, max_attempts, budget, priority,
-          status, job_type, queue, input, ready_at, claimed_at, started_at, owner, parent_id, overrides, keys
+          status, job_type, queue, input, ready_at, claimed_at, started_at, owner, parent_id, overrides, keys, limit_key
         )
         SELECT
           e.id, due, e.created_at, e.lane, e.claim_no, e.revision + 1, e.attempts, e.attempts + coalesce($3::int4, e.budget), e.budget, e.priority,
-          'pending', e.job_type, e.queue, e.input, due, e.claimed_at, e.started_at, e.owner, e.parent_id, e.overrides, e.keys
+          'pending', e.job_type, e.queue, e.input, due, e.claimed_at, e.started_at, e.owner, e.parent_id, e.overrides, e.keys, e.limit_key
         FROM gone AS e JOIN (
           SELECT id, statement_timestamp() + ($2::float8 + delay_ms) * ${MS} AS due
           FROM unnest($1::uuid[], $5::float8[]) AS said (id, delay_ms)

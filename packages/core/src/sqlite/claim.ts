@@ -1,5 +1,6 @@
 import { lane } from "../lane.ts";
 import { PRIORITIES, type ClaimedJob, type ClaimLimits } from "../store.ts";
+import { type KeyTurns, nextKeyed, takeKeyed } from "./keyed-claim.ts";
 import { isOpen, queueRoom } from "./queues.ts";
 import type { Statements } from "./statements.ts";
 import { takerNo } from "./workers.ts";
@@ -60,13 +61,30 @@ const TAKE = `
   WHERE rowid IN (SELECT value FROM json_each(?))`;
 
 /** Takes due jobs range by range. `turn` differs from claim to claim and says which type comes first. */
-export function claim(tx: WriteTx, args: ClaimArgs, turn: number): ClaimedJob[] {
+export function claim(tx: WriteTx, args: ClaimArgs, turn: number, turns: KeyTurns): ClaimedJob[] {
   // A claim that comes after the worker was retired would take rows that nobody rescues.
   const no = takerNo(tx.sql, args.workerId);
   if (no === undefined) return [];
-  if (args.limits?.global !== true) return isOpen(tx.sql, args.queue) ? takePlain(tx, args, no, turn) : [];
-  const limit = Math.min(args.limit, args.limits.slots, queueRoom(tx.sql, args.queue));
-  return takePlain(tx, { ...args, limit }, no, turn).map((job) => ({ ...job, isLimited: true }));
+  const { queue, limits } = args;
+  const claims = limits === undefined ? 0 : turns.next(queue);
+  if (limits === undefined) return isOpen(tx.sql, queue) ? takePlain(tx, args, no, turn) : [];
+  // One who does not say that the queue is limited has not heard of it, and takes nothing.
+  const room = limits.global ? queueRoom(tx.sql, queue) : isOpen(tx.sql, queue) ? Infinity : 0;
+  const most = Math.min(args.limit, room, limits.global ? limits.slots : Infinity);
+  const jobs: ClaimedJob[] = [];
+  const takesPlain = (): void => {
+    const taken = takePlain(tx, { ...args, limit: most - jobs.length }, no, turn);
+    jobs.push(...(limits.global ? taken.map((job) => ({ ...job, isLimited: true as const })) : taken));
+  };
+  const takesKeyed = (): void => {
+    const limit = Math.min(most, limits.slots) - jobs.length;
+    const first = (claims >> 1) % Math.max(limits.keyed.length, 1);
+    const types = [...limits.keyed.slice(first), ...limits.keyed.slice(0, first)];
+    jobs.push(...takeKeyed(tx, types, { queue, no, limit, lastKeys: turns.lastKeys }));
+  };
+  // Those with keys and those without take turns at coming first.
+  for (const takes of claims % 2 === 0 ? [takesPlain, takesKeyed] : [takesKeyed, takesPlain]) takes();
+  return jobs;
 }
 
 function takePlain(tx: WriteTx, args: ClaimArgs, no: number, turn: number): ClaimedJob[] {
@@ -130,8 +148,10 @@ export function nextDue(
   now: number,
 ): number | null {
   if (limits?.global === true && queueRoom(sql, queue) <= 0) return null;
-  const instants = ranges(sql, queue, types).map(({ dueAt }) => dueAt);
-  return instants.length === 0 ? null : Math.max(0, Math.min(...instants) - now);
+  const instants = ranges(sql, queue, types).map(({ dueAt }) => dueAt - now);
+  const keyed = limits === undefined ? null : nextKeyed(sql, queue, limits.keyed, now);
+  if (keyed !== null) instants.push(keyed);
+  return instants.length === 0 ? null : Math.max(0, Math.min(...instants));
 }
 
 /** The ranges in which something waits, now or later. */

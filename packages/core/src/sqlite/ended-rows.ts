@@ -3,7 +3,7 @@ import type { WriteTx } from "./write-queue.ts";
 
 /** Columns that a row keeps when its job ends. */
 const KEPT = `id, lane, priority, claim_no, max_attempts, budget, scheduled_at, created_at, claimed_at,
-  cancel_requested_at, job_type, queue, owner, parent_id, overrides, keys, input`;
+  cancel_requested_at, job_type, queue, owner, parent_id, overrides, keys, limit_key, input`;
 
 // The ids travel as keys of one JSON object and the outputs as its values: json_each gives both without taking apart a
 // text per column, which would double the cost of a small job. A row that is still `claimed` merges its start.

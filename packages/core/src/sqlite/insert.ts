@@ -1,4 +1,5 @@
-import { lane } from "../lane.ts";
+import type { SQLInputValue } from "node:sqlite";
+import { keyedLane, lane } from "../lane.ts";
 import { PRIORITIES, type InsertResult, type NewJob } from "../store.ts";
 import { keyHolder, storedKeys, takeKey } from "./keys.ts";
 import { isOpen } from "./queues.ts";
@@ -19,11 +20,24 @@ export function insert(tx: WriteTx, jobs: readonly NewJob[]): InsertResult[] {
     const dueAt = "atMs" in job.due ? job.due.atMs : tx.now + job.due.delayMs;
     const place = [lane(queue, type), PRIORITIES.indexOf(priority), dueAt];
     const counts = [maxAttempts, maxAttempts, dueAt, tx.now];
-    tx.sql.run(INSERT, id, ...place, ...counts, type, queue, owner, overrides, storedKeys(job), input);
+    const texts = [type, queue, owner, overrides, storedKeys(job), input];
+    if (job.limitKey === undefined) tx.sql.run(INSERT, id, ...place, ...counts, ...texts);
+    else insertKeyed(tx, job.limitKey, dueAt, [id, keyedLane(queue, type), ...place.slice(1, 2), ...counts, ...texts]);
     tx.moved.push({ id, revision: 1 });
     tx.available.add(queue);
     return { id, created: true };
   });
+}
+
+const INSERT_KEYED = `
+  INSERT INTO forge_live (limit_key, ready_at, parked_at, id, lane, priority, max_attempts, budget, scheduled_at, created_at,
+    job_type, queue, owner, overrides, keys, input)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+
+/** A row with a concurrency key that is due waits parked. */
+function insertKeyed({ sql, now }: WriteTx, limitKey: string, dueAt: number, rest: readonly SQLInputValue[]): void {
+  const isDue = dueAt <= now;
+  sql.run(INSERT_KEYED, limitKey, isDue ? null : dueAt, isDue ? dueAt : null, ...rest);
 }
 
 const INSERT_CLAIMED = `
@@ -34,7 +48,8 @@ const INSERT_CLAIMED = `
 /** Inserts a job that its worker has claimed already, if it might claim it: nobody would rescue what a retired worker holds. */
 export function insertClaimed(tx: WriteTx, job: NewJob, workerId: string): boolean {
   const no = takerNo(tx.sql, workerId);
-  if (no === undefined || !isOpen(tx.sql, job.queue)) {
+  // Whether a concurrency key has room, a claim must find out.
+  if (no === undefined || job.limitKey !== undefined || !isOpen(tx.sql, job.queue)) {
     insert(tx, [job]);
     return false;
   }

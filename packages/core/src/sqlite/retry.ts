@@ -16,9 +16,9 @@ const FIND = "SELECT rowid, status, revision, queue, keys, discarded_at AS disca
 
 const REVIVE = `
   INSERT INTO forge_live (id, lane, priority, ready_at, claim_no, revision, attempts, max_attempts, budget, scheduled_at,
-    created_at, claimed_at, started_at, job_type, queue, owner, parent_id, overrides, keys, input)
+    created_at, claimed_at, started_at, job_type, queue, owner, parent_id, overrides, keys, limit_key, input)
   SELECT id, lane, priority, ?, claim_no, revision + 1, attempts, attempts + coalesce(?, budget), budget, ?,
-    created_at, claimed_at, started_at, job_type, queue, owner, parent_id, overrides, keys, input
+    created_at, claimed_at, started_at, job_type, queue, owner, parent_id, overrides, keys, limit_key, input
   FROM forge_ended WHERE rowid = ?`;
 
 /** Brings ended jobs back to `pending`, each with a new budget and its keys, or leaves them alone. */

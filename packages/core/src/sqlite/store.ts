@@ -7,6 +7,7 @@ import { cancel } from "./cancel.ts";
 import { SqliteChanges } from "./changes.ts";
 import { childrenAmong, dispatchChildren, readProgress } from "./children.ts";
 import { claim, nextDue } from "./claim.ts";
+import { KeyTurns } from "./keyed-claim.ts";
 import { Connection } from "./connection.ts";
 import { deleteJobs } from "./delete.ts";
 import { discard } from "./discard.ts";
@@ -65,6 +66,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
   });
   const callers = new CallerTransactions(connection);
   let claims = 0;
+  const keyTurns = new KeyTurns();
 
   const write = <T>(verb: WriteVerb<T>): Promise<T> => queue.write(verb);
   const order = async <T>(verb: WriteVerb<T>): Promise<T> => {
@@ -90,7 +92,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
         return callers.run(tx, (sql) => insert(quietly(sql, time.now()), jobs));
       },
       insertClaimed: ({ job, workerId }) => write((tx) => insertClaimed(tx, job, workerId)),
-      claim: (args) => write((tx) => claim(tx, args, claims++)),
+      claim: (args) => write((tx) => claim(tx, args, claims++, keyTurns)),
       nextDue: (args) => read((sql) => nextDue(sql, args, time.now())),
       update: ({ updates }) => write((tx) => update(tx, updates)),
       async settleIn({ tx, ...run }) {
