@@ -26,16 +26,15 @@ interface Taking {
   readonly keyed?: readonly KeyedType[];
   readonly types?: readonly string[];
   readonly limit?: number;
-  readonly slots?: number;
   readonly global?: boolean;
   readonly oldestFirst?: boolean;
 }
 
 async function take(store: Store, { workerId, keyed = [T], ...taking }: Taking = {}): Promise<ClaimedJob[]> {
-  const { limit = 100, slots = 100, global = false, oldestFirst = false } = taking;
+  const { limit = 100, global = false, oldestFirst = false } = taking;
   const types = taking.types ?? keyed.map(({ type }) => type);
   const worker = workerId ?? (await registerWorker(store));
-  const limits = { global, keyed, slots };
+  const limits = { global, keyed };
   return store.jobs.claim({ workerId: worker, queue: "default", types, limit, oldestFirst, limits });
 }
 
@@ -54,7 +53,7 @@ const nextDue = (store: Store, keyed: readonly KeyedType[] = [T]) =>
   store.jobs.nextDue({
     queue: "default",
     types: keyed.map(({ type }) => type),
-    limits: { global: false, keyed, slots: 10 },
+    limits: { global: false, keyed },
   });
 
 const releases = (): Case[] =>
@@ -224,18 +223,6 @@ export const keyedLimitsSuite: Suite = {
           seen.push(...(await take(store, { types: ["t", "plain"], limit: 1 })).map(({ type }) => type));
         }
         expect(seen.toSorted()).toEqual(["plain", "plain", "plain", "t", "t", "t"]);
-      },
-    },
-    {
-      name: "of keyed jobs no more are taken than could start at once; of others as many as are asked for",
-      async run({ store }) {
-        await insert(store, ["a", "b", "c", "d", "e"]);
-        for (let n = 0; n < 5; n++) await insertJob(store, { type: "plain" });
-        const types = ["t", "plain"];
-        const taken = await take(store, { types, limit: 7, slots: 2 });
-        const count = (type: string): number => taken.filter((job) => job.type === type).length;
-        expect(count("t")).toBeLessThanOrEqual(2);
-        expect(count("plain")).toBe(5);
       },
     },
     {

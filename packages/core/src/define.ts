@@ -55,6 +55,14 @@ export interface JobOptions<In, Parsed, Ret, Out> {
   discardIf?: (input: Parsed, error: unknown, ctx: JobContext) => boolean | Promise<boolean>;
   /** `true`: merges with an unfinished job of the same input and owner. Default: every dispatch makes a job. */
   idempotent?: true | IdempotencyOptions<In>;
+  /**
+   * What the job is about, such as its customer, made from the raw input at dispatch; text of 1 to 1,000 characters. Of the
+   * jobs of this name and queue with the same key, all processes together run `concurrencyPerKey` at once, and keys take
+   * turns. Default: no key, no limit.
+   */
+  concurrencyKey?: (input: In) => string;
+  /** How many jobs with the same `concurrencyKey` run at once, 1 to 10,000. Default 1. */
+  concurrencyPerKey?: number;
   /** `true`: browsers may dispatch and watch it through the gateway; `"watch"`: only watch. Default: neither. */
   public?: true | "watch";
   /** The sentence that watchers see for an error that is no `PublicError`. It must not throw; if it does, the default is used. */
@@ -92,6 +100,7 @@ export interface JobDefinition<Input = unknown, Output = unknown> {
     readonly key: ((input: unknown, about: { owner: string | null }) => string) | null;
     readonly hold: KeyHold;
   } | null;
+  readonly concurrency: { readonly key: (input: unknown) => string; readonly perKey: number } | null;
   readonly public: boolean | "watch";
   readonly publicError: ((error: unknown) => string) | null;
   readonly hooks: readonly Hooks[];
@@ -113,6 +122,8 @@ const OPTION_NAMES: readonly (keyof JobOptions<unknown, unknown, unknown, unknow
   "retry",
   "discardIf",
   "idempotent",
+  "concurrencyKey",
+  "concurrencyPerKey",
   "public",
   "publicError",
   "hooks",
@@ -121,6 +132,9 @@ const OPTION_NAMES: readonly (keyof JobOptions<unknown, unknown, unknown, unknow
 ];
 const NAME = /^[A-Za-z][A-Za-z0-9_.:-]{0,99}$/;
 const DEFAULT_TIMEOUT_MS = 60 * 60_000;
+const MOST_PER_KEY = 10_000;
+
+type ConcurrencyOption = "concurrencyKey" | "concurrencyPerKey";
 
 /** Checks a job's or queue's name. Throws `BAD_REQUEST`. */
 export function checkName(what: string, name: string): string {
@@ -197,6 +211,7 @@ export function jobDefinition<In = unknown, Parsed = In, Ret = unknown, Out = Re
     retry: retryLayer(options.retry ?? {}),
     discardIf: (options.discardIf as JobDefinition["discardIf"] | undefined) ?? null,
     idempotency: idempotencyOf(name, options.idempotent),
+    concurrency: concurrencyOf(name, options),
     public: options.public ?? false,
     publicError: options.publicError ?? null,
     hooks: hookList(`defineJob(${JSON.stringify(name)})`, options.hooks),
@@ -229,6 +244,23 @@ function schemaOf(name: string, what: string, schema: StandardSchemaV1 | undefin
     );
   }
   return schema;
+}
+
+function concurrencyOf<In>(
+  name: string,
+  { concurrencyKey: key, concurrencyPerKey: perKey }: Pick<JobOptions<In, never, never, never>, ConcurrencyOption>,
+): JobDefinition["concurrency"] {
+  if (key === undefined && perKey === undefined) return null;
+  if (typeof key !== "function") {
+    throw new ForgeError("BAD_REQUEST", `concurrencyKey of ${name} must be a function of the input.`);
+  }
+  if (perKey !== undefined && !(Number.isInteger(perKey) && perKey >= 1 && perKey <= MOST_PER_KEY)) {
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `concurrencyPerKey of ${name} must be a whole number from 1 to 10,000; got ${shown(perKey)}.`,
+    );
+  }
+  return { key: key as (input: unknown) => string, perKey: perKey ?? 1 };
 }
 
 function idempotencyOf<In>(

@@ -120,7 +120,8 @@ export async function newJob(
       });
     }
   }
-  return { ...template.row, id: newId(), input: json, keys: keysOf(job, template, input, json, requestId) };
+  const row = { ...template.row, id: newId(), input: json, keys: keysOf(job, template, input, json, requestId) };
+  return job.concurrency === null ? row : { ...row, limitKey: limitKeyOf(job, job.concurrency.key, input) };
 }
 
 function keysOf(
@@ -156,6 +157,16 @@ function definedKey(job: JobDefinition, owner: string | null, input: unknown, js
     throw new ForgeError("INVALID_ARGS", `idempotent.key of ${job.name} threw for this input.`, { cause });
   }
   return checkText(`The key that idempotent.key of ${job.name} made`, key);
+}
+
+function limitKeyOf(job: JobDefinition, makeKey: (input: unknown) => string, input: unknown): string {
+  let key: string;
+  try {
+    key = makeKey(input);
+  } catch (cause) {
+    throw new ForgeError("INVALID_ARGS", `concurrencyKey of ${job.name} threw for this input.`, { cause });
+  }
+  return checkText(`The key that concurrencyKey of ${job.name} made`, key);
 }
 
 function dueOf(options: DispatchOptions): NewJob["due"] {

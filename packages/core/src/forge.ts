@@ -182,9 +182,9 @@ export function createForge(options: ForgeOptions): Forge {
   };
 }
 
-/** Whether a job may go straight into a free slot: one with keys has to look for their holders first. */
-function startsAtOnce({ due, keys }: NewJob): boolean {
-  return keys.length === 0 && "delayMs" in due && due.delayMs === 0;
+/** Whether a job may go straight into a free slot: one with keys of either kind has to look for who holds them first. */
+function startsAtOnce({ due, keys, limitKey }: NewJob): boolean {
+  return keys.length === 0 && limitKey === undefined && "delayMs" in due && due.delayMs === 0;
 }
 
 function loggerOf(logger: Logger): Logger {

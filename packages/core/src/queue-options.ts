@@ -17,6 +17,11 @@ export interface QueueBackoffOptions {
 export interface QueueOptions {
   /** Handlers at once in each process, in place of what its `worker.queues` says: 1 to 10,000. */
   concurrency?: number | null;
+  /**
+   * Handlers at once in all processes together: 1 to 10,000. Jobs that were claimed before a first limit was set, or above
+   * a lowered one, end by themselves.
+   */
+  globalConcurrency?: number | null;
   backoff?: QueueBackoffOptions | null;
 }
 
@@ -31,11 +36,14 @@ export function checkSlots(what: string, slots: unknown): number {
 
 /** Checks what is to be set of a queue. Throws `BAD_REQUEST`. */
 export function queueChange(what: string, options: QueueOptions): QueueChange {
-  refuseUnknownOptions(what, options, ["concurrency", "backoff"]);
-  const { concurrency, backoff } = options;
+  refuseUnknownOptions(what, options, ["concurrency", "globalConcurrency", "backoff"]);
+  const { concurrency, globalConcurrency, backoff } = options;
   return {
     ...(concurrency !== undefined && {
       concurrency: concurrency === null ? null : checkSlots("concurrency", concurrency),
+    }),
+    ...(globalConcurrency !== undefined && {
+      globalConcurrency: globalConcurrency === null ? null : checkSlots("globalConcurrency", globalConcurrency),
     }),
     ...(backoff !== undefined && backoffChange(backoff ?? { enabled: null, baseSeconds: null, maxSeconds: null })),
   };

@@ -11,6 +11,8 @@ export interface Queue {
   pausedAt: Date | null;
   /** What was configured: handlers at once in each process; null where each worker's own number applies. */
   concurrency: number | null;
+  /** What was configured: handlers at once in all processes together; null where there is no limit. */
+  globalConcurrency: number | null;
   /** What was configured; null where nothing was. */
   backoff: { enabled: boolean | null; baseSeconds: number | null; maxSeconds: number | null };
   /** Handlers that may run at once in all live workers that take new jobs. */
@@ -142,6 +144,7 @@ function queueOf(name: string, { settings, takers, counts, lanes, unserved, coun
     name,
     pausedAt: pausedAt === null ? null : new Date(pausedAt),
     concurrency,
+    globalConcurrency: settings?.globalConcurrency ?? null,
     backoff: {
       enabled: settings?.backoffEnabled ?? null,
       baseSeconds: settings?.backoffBaseSeconds ?? null,

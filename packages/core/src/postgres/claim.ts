@@ -65,7 +65,7 @@ export function createClaim(database: Database, hints: HintSink): Pick<JobVerbs,
     return taken;
   }
 
-  /** Takes jobs of types with concurrency keys, of the number given and as far as slots are free. */
+  /** Takes jobs of types with concurrency keys. */
   async function takeKeyed(claim: Claim, limits: ClaimLimits, limit: number): Promise<ClaimedRow[]> {
     const waiting = await keyed.waiting(run, claim.queue, limits);
     if (waiting.parked.length + waiting.due.length === 0) return [];
@@ -76,12 +76,12 @@ export function createClaim(database: Database, hints: HintSink): Pick<JobVerbs,
     });
   }
 
-  /** Takes jobs of a queue that is limited as a whole, as far as the limit leaves any and slots are free. */
+  /** Takes jobs of a queue that is limited as a whole, as far as the limit leaves any. */
   async function takeLimited(claim: Claim, limits: ClaimLimits, parts: readonly Part[]): Promise<ClaimedRow[]> {
     return room.within(claim.queue, async (session, left) => {
       const taken: ClaimedRow[] = [];
       for (const part of parts) {
-        const limit = Math.min(claim.limit, limits.slots, left) - taken.length;
+        const limit = Math.min(claim.limit, left) - taken.length;
         if (limit <= 0) break;
         const runs = inside(session);
         if (part === "plain") taken.push(...(await take(underLock, runs, { ...claim, limit })));
@@ -99,10 +99,10 @@ export function createClaim(database: Database, hints: HintSink): Pick<JobVerbs,
     const taken: ClaimedRow[] = [];
     for (const part of parts) {
       const limit = claim.limit - taken.length;
-      const slots = Math.min(limit, limits.slots - taken.length);
+      if (limit <= 0) break;
       try {
-        if (part === "plain" && limit > 0) taken.push(...(await take(statements, run, { ...claim, limit })));
-        if (part === "keyed" && slots > 0) taken.push(...(await takeKeyed(claim, limits, slots)));
+        const more = part === "plain" ? take(statements, run, { ...claim, limit }) : takeKeyed(claim, limits, limit);
+        taken.push(...(await more));
       } catch (error) {
         // What the first part took is this worker's, whatever became of the second.
         if (taken.length === 0) throw error;

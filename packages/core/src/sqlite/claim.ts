@@ -70,14 +70,14 @@ export function claim(tx: WriteTx, args: ClaimArgs, turn: number, turns: KeyTurn
   if (limits === undefined) return isOpen(tx.sql, queue) ? takePlain(tx, args, no, turn) : [];
   // One who does not say that the queue is limited has not heard of it, and takes nothing.
   const room = limits.global ? queueRoom(tx.sql, queue) : isOpen(tx.sql, queue) ? Infinity : 0;
-  const most = Math.min(args.limit, room, limits.global ? limits.slots : Infinity);
+  const most = Math.min(args.limit, room);
   const jobs: ClaimedJob[] = [];
   const takesPlain = (): void => {
     const taken = takePlain(tx, { ...args, limit: most - jobs.length }, no, turn);
     jobs.push(...(limits.global ? taken.map((job) => ({ ...job, isLimited: true as const })) : taken));
   };
   const takesKeyed = (): void => {
-    const limit = Math.min(most, limits.slots) - jobs.length;
+    const limit = most - jobs.length;
     const first = (claims >> 1) % Math.max(limits.keyed.length, 1);
     const types = [...limits.keyed.slice(first), ...limits.keyed.slice(0, first)];
     jobs.push(...takeKeyed(tx, types, { queue, no, limit, lastKeys: turns.lastKeys }));

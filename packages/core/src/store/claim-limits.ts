@@ -4,15 +4,13 @@ export interface KeyedType {
   readonly perKey: number;
 }
 
-/** What a claim has to heed besides the jobs that wait. */
+/**
+ * What a claim has to heed besides the jobs that wait. One who heeds limits asks for no more jobs than can start at once: one
+ * that waited for a slot would keep another from running elsewhere.
+ */
 export interface ClaimLimits {
   /** The queue has a limit across all processes, as the caller has heard; one who does not say so takes nothing of it. */
   readonly global: boolean;
   /** Types whose jobs have concurrency keys. They stand among the claim's types as well, for jobs of theirs that have none. */
   readonly keyed: readonly KeyedType[];
-  /**
-   * How many handlers could start at once. No more are taken where a limit counts them: a job that waited here for a slot
-   * would keep a job elsewhere from running.
-   */
-  readonly slots: number;
 }

@@ -1,5 +1,5 @@
 import type { Logger } from "../logger.ts";
-import type { ClaimedJob, JobVerbs } from "../store.ts";
+import type { ClaimedJob, ClaimLimits, JobVerbs } from "../store.ts";
 import { type ClaimPlan, ClaimPlans } from "./claim-plan.ts";
 import { Pace } from "./pace.ts";
 import type { Room } from "./room.ts";
@@ -12,6 +12,10 @@ export interface ClaimHost {
   readonly now: () => number;
   /** Under which worker id to claim, or null while this process may not. */
   workerId(): string | null;
+  /** What this queue has to heed besides; undefined where nothing limits any of its jobs. */
+  limits(): ClaimLimits | undefined;
+  /** The same for the claim that is made next. */
+  claimLimits(): ClaimLimits | undefined;
   /** Whether a handler of this queue may start now, apart from the queue's slots. */
   mayStart(): boolean;
   /** The resources that jobs of this process share; null where none of its types uses any. */
@@ -71,8 +75,8 @@ export class ClaimLoop {
     this.#slots = slots;
     const { room } = host;
     const shares = types.some((type) => room?.isUsedBy(type));
-    this.#plans =
-      room !== null && shares ? new ClaimPlans({ room, jobs: host.jobs, now: host.now }, queue, types) : null;
+    const jobs = { nextDue: (args: { types: readonly string[] }) => this.#nextDue(args.types) };
+    this.#plans = room !== null && shares ? new ClaimPlans({ room, jobs, now: host.now }, queue, types) : null;
     this.#pace = new Pace(host.now);
   }
 
@@ -207,9 +211,14 @@ export class ClaimLoop {
     return job;
   }
 
-  /** Free slots, plus what the slots finish in 100 ms, less what waits; 0 while the buffer is more than half full. */
+  /**
+   * Free slots, plus what the slots finish in 100 ms, less what waits; 0 while the buffer is more than half full. Under a
+   * limit only free slots count, since a job that waited here would keep another from running elsewhere.
+   */
   #room(): number {
-    const prefetch = Math.min(Math.floor(this.#pace.jobsWithin(PREFETCH_MS, this.#slots)), LARGEST_CLAIM);
+    const isLimited = this.#host.limits() !== undefined;
+    const ahead = isLimited ? 0 : Math.floor(this.#pace.jobsWithin(PREFETCH_MS, this.#slots));
+    const prefetch = Math.min(ahead, LARGEST_CLAIM);
     const free = this.#slots - this.#running;
     if (this.#waiting > free + prefetch / 2) return 0;
     return Math.min(Math.max(free + prefetch - this.#waiting, 0), LARGEST_CLAIM);
@@ -246,8 +255,11 @@ export class ClaimLoop {
   }
 
   /** Answers whether another claim now may bring more. */
-  async #claimBy(plan: ClaimPlan, workerId: string): Promise<boolean> {
-    const { types, limit, offer } = plan;
+  async #claimBy(planned: ClaimPlan, workerId: string): Promise<boolean> {
+    const { types, offer } = planned;
+    const limits = limitsOf(types, this.#free > 0 ? this.#host.claimLimits() : this.#host.limits());
+    const limit = limits === undefined ? planned.limit : Math.min(planned.limit, this.#free);
+    const plan = { ...planned, limit };
     // Each kind counts its own, or the one that is every second would never, or always, be the oldest-first.
     const count = offer === null ? ++this.#claims : ++this.#sharedClaims;
     let jobs: ClaimedJob[] = [];
@@ -255,7 +267,14 @@ export class ClaimLoop {
     try {
       const oldestFirst = count % OLDEST_EVERY === 0;
       if (types.length > 0 && limit > 0)
-        jobs = await this.#host.jobs.claim({ workerId, queue: this.#queue, types, limit, oldestFirst });
+        jobs = await this.#host.jobs.claim({
+          workerId,
+          queue: this.#queue,
+          types,
+          limit,
+          oldestFirst,
+          ...(limits !== undefined && { limits }),
+        });
       for (const job of jobs) {
         this.#host.room?.take(job);
         if (this.#host.accept(job)) this.#buffer.push(job);
@@ -264,6 +283,12 @@ export class ClaimLoop {
       goesOn = this.#plans === null ? jobs.length >= limit : this.#plans.done(plan, jobs.length, this.#free);
     }
     return goesOn;
+  }
+
+  #nextDue(types: readonly string[]): Promise<number | null> {
+    const limits = limitsOf(types, this.#host.limits());
+    const asked = { queue: this.#queue, types };
+    return this.#host.jobs.nextDue(limits === undefined ? asked : { ...asked, limits });
   }
 
   #sleep(): void {
@@ -278,7 +303,7 @@ export class ClaimLoop {
     this.#lastDueCheck = this.#host.now();
     let due: number | null = null;
     try {
-      due = await this.#host.jobs.nextDue({ queue: this.#queue, types: this.#plans?.claimable() ?? this.#types });
+      due = await this.#nextDue(this.#plans?.claimable() ?? this.#types);
     } catch {
       // The claim after the ceiling meets the same trouble, and reports it.
     }
@@ -298,4 +323,11 @@ export class ClaimLoop {
       this.#claim();
     }, wait);
   }
+}
+
+/** What of the limits concerns these types. */
+function limitsOf(types: readonly string[], limits: ClaimLimits | undefined): ClaimLimits | undefined {
+  const keyed = limits?.keyed.filter(({ type }) => types.includes(type)) ?? [];
+  if (limits === undefined || (!limits.global && keyed.length === 0)) return undefined;
+  return { global: limits.global, keyed };
 }

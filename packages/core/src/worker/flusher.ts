@@ -202,8 +202,10 @@ export class Flusher {
       message: after.update.message === undefined ? before.update.message : after.update.message,
       outcome: after.update.outcome ?? before.update.outcome,
     };
+    const frees = after.update.frees ?? before.update.frees;
     const outcomeBytes = after.outcomeBytes ?? before.outcomeBytes;
-    return { update, source: after.source, bytes: bytesOf(update), outcomeBytes };
+    const merged = frees === undefined ? update : { ...update, frees };
+    return { update: merged, source: after.source, bytes: bytesOf(update), outcomeBytes };
   }
 
   #uncount({ outcomeBytes }: Entry): void {

@@ -4,7 +4,7 @@ import type { Forge, Jobs } from "../forge-types.ts";
 import type { HookRunner } from "../hook-runner.ts";
 import type { Logger } from "../logger.ts";
 import type { QueueBackoff } from "../retry-policy.ts";
-import type { JobVerbs, RunUpdate } from "../store.ts";
+import type { ClaimedJob, JobVerbs, RunUpdate } from "../store.ts";
 import type { ChildDesk } from "./children.ts";
 import type { UpdateSource } from "./flusher.ts";
 import type { Run } from "./run.ts";
@@ -26,6 +26,8 @@ export interface RunHost {
   /** Makes the `ctx.rateLimit` of a run. */
   rateLimit(jobId: string, signal: () => AbortSignal): JobRateLimit;
   readonly children: ChildDesk;
+  /** Whether the end of this job makes room under a limit. */
+  isLimited(job: ClaimedJob): boolean;
   push(update: RunUpdate, source: UpdateSource): void;
   /** The handler has ended, or is given up on while it still runs (`zombie`). Called once. */
   freeSlot(run: Run, zombie: boolean): void;

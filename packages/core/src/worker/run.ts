@@ -307,6 +307,7 @@ export class Run implements UpdateSource {
   }
 
   #say(part: Partial<RunUpdate>): void {
+    const frees = part.outcome && this.#host.isLimited(this.job) ? { frees: this.job.queue } : {};
     this.#host.push(
       {
         id: this.job.id,
@@ -316,6 +317,7 @@ export class Run implements UpdateSource {
         message: undefined,
         outcome: null,
         ...part,
+        ...frees,
       },
       this,
     );

@@ -14,6 +14,7 @@ import { Flusher } from "./flusher.ts";
 import { jobRateLimit } from "./job-rate-limit.ts";
 import { Lease } from "./lease.ts";
 import { Lending } from "./lending.ts";
+import { Limits } from "./limits.ts";
 import { watchLoopLag } from "./loop-lag.ts";
 import { Orders } from "./orders.ts";
 import { thisProcess } from "./process-identity.ts";
@@ -85,6 +86,7 @@ export class Worker {
   readonly #room: Room | null;
   readonly #orders: Orders;
   readonly #scaleDown: ScaleDown;
+  readonly #limits: Limits;
   readonly #runHost: RunHost;
   readonly #loops = new Map<string, ClaimLoop>();
   readonly #held = new Map<string, Holding>();
@@ -131,6 +133,11 @@ export class Worker {
       workerId: () => this.lease.ownId,
       apply: () => this.#applyOrders(),
     });
+    this.#limits = new Limits(
+      this.#types.map((type) => deps.definitions.get(type) as JobDefinition),
+      (queue) => this.#orders.queue(queue),
+      () => performance.now(),
+    );
     this.#scaleDown = new ScaleDown({
       graceMs: deps.scaleDownGraceMs,
       slots: (queue) => this.#slots(queue),
@@ -170,6 +177,7 @@ export class Worker {
       settleIn: (args) => store.jobs.settleIn(args),
       rateLimit: (jobId, signal) => jobRateLimit(jobId, signal, desk, store.rateLimits),
       children: new ChildDesk(store, deps.newChild),
+      isLimited: (job) => this.#limits.counts(job),
       push: (update, source) => this.#flusher.push(update, source),
       mayAbandon: ({ job }) => this.#stopping || (this.#zombies.get(job.queue) ?? 0) < this.#slots(job.queue),
       freeSlot: (run, zombie) => this.#onSlotFree(run, zombie),
@@ -283,9 +291,14 @@ export class Worker {
     for (const [queue, loop] of this.#loops) {
       const waiting = this.#isClosed(queue) ? loop.close() : [];
       waiting.push(...loop.resize(this.#slots(queue)));
+      const limitMoved = this.#limits.moved(queue);
+      // Under a limit nothing is held in advance.
+      if (limitMoved) waiting.push(...loop.takeBuffered());
       for (const job of waiting) this.#giveBack(job);
       this.#scaleDown.look(queue);
-      if (!this.#isClosed(queue)) loop.open();
+      if (this.#isClosed(queue)) continue;
+      loop.open();
+      if (limitMoved) loop.wake();
     }
     const closed = this.#suspects.filter(({ queue }) => this.#isClosed(queue));
     for (const job of closed) this.#suspects.splice(this.#suspects.indexOf(job), 1);
@@ -319,12 +332,15 @@ export class Worker {
       accept: (job: ClaimedJob) => this.#accept(job),
       giveBack: (job: ClaimedJob) => this.#giveBack(job),
       start: (job: ClaimedJob) => void this.#start(job),
+      limits: () => this.#limits.of(queue),
+      claimLimits: () => this.#limits.ofClaim(queue),
     };
     return new ClaimLoop(host, queue, this.#types, slots);
   }
 
   /** Takes in a claimed job; answers whether it waits for a slot of its loop. */
   #accept(job: ClaimedJob): boolean {
+    this.#limits.meet(job);
     this.#held.set(job.id, { job, run: null });
     if (this.#stopping || this.#isClosed(job.queue)) {
       this.#giveBack(job);
