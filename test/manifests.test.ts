@@ -16,7 +16,7 @@ const mayDependOn: Record<string, readonly string[]> = {
 // Frameworks and drivers are the user's own copy, and each stays out of all other packages.
 const peers: Record<string, readonly string[]> = {
   protocol: [],
-  core: ["pg"],
+  core: ["nodemailer", "pg"],
   gateway: ["fastify"],
   client: [],
   svelte: ["svelte"],
@@ -47,7 +47,7 @@ test.for(Object.entries(packages))("%s depends on the packages of the table and 
 test.for(Object.entries(packages))("%s takes frameworks and drivers from its user only", ([name, manifest]) => {
   expect(Object.keys(manifest.peerDependencies ?? {})).toEqual(peers[name]);
   expect(Object.keys(manifest.dependencies ?? {})).not.toEqual(
-    expect.arrayContaining([expect.stringMatching(/^(pg|fastify|svelte|react|react-dom)$/)]),
+    expect.arrayContaining([expect.stringMatching(/^(pg|nodemailer|fastify|svelte|react|react-dom)$/)]),
   );
 });
 

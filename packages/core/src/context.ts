@@ -5,6 +5,7 @@ import type { DispatchOptions } from "./dispatch.ts";
 import type { Jobs } from "./forge-types.ts";
 import type { Duration } from "./duration.ts";
 import type { Logger } from "./logger.ts";
+import type { JobMail } from "./mail/mailer.ts";
 
 /**
  * What `createForge({ context })` adds to every handler's `ctx`. Empty here; an application declares its own:
@@ -88,6 +89,8 @@ export interface JobContext extends ForgeContext {
    * heeded as well.
    */
   readonly fetch: BoundFetch;
+  /** Sends mail now, as part of this run; `forge.mail` sends it as a job of its own. Needs `createForge({ mail })`. */
+  readonly mail: JobMail;
   /** What can be done with jobs that exist; see `Forge.jobs`. */
   readonly jobs: Jobs;
   /** Tokens of rate limits. */

@@ -7,6 +7,8 @@ import type { DispatchOptions, DispatchReceipt } from "./dispatch.ts";
 import type { Duration } from "./duration.ts";
 import type { Hooks } from "./hooks.ts";
 import type { Logger } from "./logger.ts";
+import type { MailOptions } from "./mail/mailer.ts";
+import type { MailMessage } from "./mail/message.ts";
 import type { Queues } from "./queues.ts";
 import type { Route } from "./route.ts";
 import type { RateLimits } from "./rate-limits.ts";
@@ -33,6 +35,8 @@ export interface ForgeOptions {
   route?: Route;
   /** What else is to happen around dispatches and runs of every job, in order. Default: nothing. */
   hooks?: Hooks | readonly Hooks[];
+  /** How to send mail: adds the job `send_mail`, `forge.mail` and `ctx.mail`. Default: none of them works. */
+  mail?: MailOptions;
   /** `false`: `start()` only checks that the schema is up to date. Default: it migrates. */
   migrate?: boolean;
   /** Where warnings and handlers' lines go. Default: warnings and errors to the console. */
@@ -236,6 +240,15 @@ export interface Forge {
     inputs: readonly NoInfer<Input>[],
     options?: DispatchOptions,
   ): Promise<string[]>;
+  /**
+   * Dispatches a mail as the job `send_mail`, and answers that job's id. With `tx` it is sent exactly if that commits.
+   *
+   * It is sent at least once: a worker that dies in between sends it again, under the same Message-ID. Up to 8 runs over an
+   * hour and more; a mail that the server refuses for good (5xx) ends as `dead_letter` at once. Throws `INVALID_ARGS` for a
+   * bad message (an address, a line break in a header, both body and template, a missing field), `BAD_REQUEST` without
+   * `createForge({ mail })`, and as `dispatch`.
+   */
+  mail(message: MailMessage, options?: DispatchOptions): Promise<string>;
   /** Dispatches by name on behalf of a principal. A repeated `requestId` within 24 h answers the same job. For adapters. */
   dispatchNamed(
     name: string,

@@ -12,6 +12,8 @@ import { hookList } from "./hooks.ts";
 import { createJobs } from "./jobs.ts";
 import { Life } from "./life.ts";
 import { childLogger, consoleLogger, type Logger } from "./logger.ts";
+import { Mailer } from "./mail/mailer.ts";
+import { sendMailJob } from "./mail/send-mail.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { createQueues } from "./queues.ts";
 import { createRateLimits } from "./rate-limits.ts";
@@ -21,6 +23,7 @@ import { checkWorkerOptions } from "./worker-options.ts";
 import { createWorkers } from "./workers.ts";
 import { CONTEXT_NAMES } from "./worker/job-context.ts";
 import type { NewChild } from "./worker/children.ts";
+import { noMail } from "./worker/job-mail.ts";
 import { Worker } from "./worker/worker.ts";
 
 /** The signal of contexts that nothing ends. */
@@ -41,6 +44,7 @@ export function createForge(options: ForgeOptions): Forge {
     "worker",
     "route",
     "hooks",
+    "mail",
     "migrate",
     "logger",
   ]);
@@ -49,7 +53,9 @@ export function createForge(options: ForgeOptions): Forge {
     throw new ForgeError("BAD_REQUEST", "createForge({ store }) takes what sqliteStore or postgresStore made.");
   }
   const log = loggerOf(options.logger ?? consoleLogger);
-  const definitions = definitionsOf(options.jobs);
+  const mailer = options.mail === undefined ? null : new Mailer(options.mail);
+  const sendMail = mailer === null ? null : sendMailJob(mailer);
+  const definitions = definitionsOf(options.jobs, sendMail === null ? [] : [sendMail]);
   const route = checkRoute(options.route);
   const crons = cronsOf(options.crons ?? []);
   /** What a worker runs: jobs, and the runs of crons, which nobody can dispatch. */
@@ -139,6 +145,7 @@ export function createForge(options: ForgeOptions): Forge {
           newChild,
           jobs,
           hooks,
+          mailer,
         });
   const onMade = (made: readonly NewJob[]): Promise<void> => hooks.dispatched(made, { told: true });
   const ticker = new Ticker({
@@ -154,15 +161,25 @@ export function createForge(options: ForgeOptions): Forge {
   const onOrders = async (): Promise<void> => worker?.ordersChanged();
 
   return {
-    start: () => life.start(options.migrate !== false),
+    start: async () => {
+      // A worker without the package should not begin to take mails.
+      if (worker !== null) await mailer?.open();
+      await life.start(options.migrate !== false);
+    },
     stop: async (stopOptions = {}) => {
       refuseUnknownOptions("stop", stopOptions, ["timeout"]);
       await life.stop(durationMs(stopOptions.timeout ?? "30s", "timeout"));
+      await mailer?.close();
     },
     dispatch,
     dispatchMany: async (job, inputs, dispatchOptions = {}) => {
       const receipts = await insert(job, inputs, dispatchOptions);
       return receipts.map(({ id }) => id);
+    },
+    mail: async (message, dispatchOptions = {}) => {
+      if (mailer === null || sendMail === null) throw noMail("forge.mail");
+      mailer.check(message);
+      return dispatch(sendMail, message, dispatchOptions);
     },
     dispatchNamed: async (name, input, { owner, requestId }) => {
       const job = definitions.get(name);
@@ -197,11 +214,11 @@ function loggerOf(logger: Logger): Logger {
   return childLogger(logger, {});
 }
 
-function definitionsOf(jobs: readonly JobDefinition[]): Map<string, JobDefinition> {
+function definitionsOf(jobs: readonly JobDefinition[], ours: readonly JobDefinition[]): Map<string, JobDefinition> {
   if (!Array.isArray(jobs))
     throw new ForgeError("BAD_REQUEST", "createForge({ jobs }) takes a list of what defineJob made.");
   const definitions = new Map<string, JobDefinition>();
-  for (const job of jobs) {
+  for (const job of [...jobs, ...ours]) {
     if (typeof job?.run !== "function")
       throw new ForgeError("BAD_REQUEST", "createForge({ jobs }) takes what defineJob made.");
     if (definitions.has(job.name))

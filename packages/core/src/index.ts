@@ -29,6 +29,8 @@ export type { BoundFetch, BoundFetchInit } from "./bound-fetch.ts";
 export type { RateLimit, RateLimitOptions, RateLimits } from "./rate-limits.ts";
 export type { HookContext, HookJob, Hooks } from "./hooks.ts";
 export type { Logger } from "./logger.ts";
+export type { JobMail, MailOptions, MailReceipt } from "./mail/mailer.ts";
+export type { MailBody, MailEnvelope, MailMessage } from "./mail/message.ts";
 
 // Errors
 export { ForgeError } from "./errors.ts";

@@ -3,6 +3,7 @@ import type { CronContext, ForgeContext, JobContext, JobRateLimit } from "../con
 import type { ChildId, ChildOptions } from "../child-types.ts";
 import type { JobDefinition } from "../define.ts";
 import { childLogger, type Logger } from "../logger.ts";
+import type { JobMail } from "../mail/mailer.ts";
 import type { ClaimedJob } from "../store.ts";
 import type { RunChildren } from "./children.ts";
 import type { SavedState } from "./saved.ts";
@@ -23,6 +24,7 @@ export interface JobContextParts extends Pick<
   readonly rateLimit: () => JobRateLimit;
   readonly children: () => RunChildren;
   readonly settleIn: () => SettleIn;
+  readonly mail: (signal: () => AbortSignal) => JobMail;
 }
 
 /** The names that an application's own context may not take. */
@@ -48,6 +50,7 @@ export const CONTEXT_NAMES: readonly (keyof CronContext)[] = [
   "isCatchUp",
   "dispatchChild",
   "settleIn",
+  "mail",
 ];
 
 /** Makes the `ctx` of one run. */
@@ -60,11 +63,13 @@ export function jobContext({
   rateLimit: makeRateLimit,
   children,
   settleIn,
+  mail: makeMail,
   ...verbs
 }: JobContextParts): JobContext {
   const logLine = (): Logger => childLogger(parent, { jobId: job.id, jobType: job.type, attempt: job.attempt });
   let log: Logger | null = null;
   let fetch: BoundFetch | null = null;
+  let mail: JobMail | null = null;
   let rateLimit: JobRateLimit | null = null;
   const own: Omit<JobContext, keyof ForgeContext> = {
     jobId: job.id,
@@ -87,6 +92,9 @@ export function jobContext({
     isCancelRequested: verbs.isCancelRequested,
     get fetch(): BoundFetch {
       return (fetch ??= boundFetch(signal));
+    },
+    get mail(): JobMail {
+      return (mail ??= makeMail(signal));
     },
     jobs: verbs.jobs,
     dispatch: verbs.dispatch,

@@ -3,6 +3,7 @@ import type { JobDefinition } from "../define.ts";
 import type { Forge, Jobs } from "../forge-types.ts";
 import type { HookRunner } from "../hook-runner.ts";
 import type { Logger } from "../logger.ts";
+import type { JobMail } from "../mail/mailer.ts";
 import type { QueueBackoff } from "../retry-policy.ts";
 import type { ClaimedJob, JobVerbs, RunUpdate } from "../store.ts";
 import type { ChildDesk } from "./children.ts";
@@ -21,6 +22,8 @@ export interface RunHost {
   readonly queueBackoff: (queue: string) => QueueBackoff | null;
   readonly saved: SavedBatches;
   readonly settleIn: JobVerbs["settleIn"];
+  /** Makes the `ctx.mail` of a run. */
+  mail(signal: () => AbortSignal): JobMail;
   readonly hooks: HookRunner;
   readonly definitionOf: (name: string) => JobDefinition | undefined;
   /** Makes the `ctx.rateLimit` of a run. */

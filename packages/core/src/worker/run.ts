@@ -255,6 +255,7 @@ export class Run implements UpdateSource {
       isCancelRequested: () => this.#cancelRequested,
       saved: () => this.#savedState(),
       settleIn: () => this.#settlingIn(),
+      mail: (signal) => this.#host.mail(signal),
       rateLimit: () => this.#host.rateLimit(this.job.id, () => this.#stop.signal),
       children: () => this.#ownChildren(),
     }));

@@ -5,12 +5,14 @@ import type { HookRunner } from "../hook-runner.ts";
 import type { Forge, Jobs } from "../forge-types.ts";
 import type { Logger } from "../logger.ts";
 import { longTimer } from "../long-timer.ts";
+import type { Mailer } from "../mail/mailer.ts";
 import type { AbortCode } from "../outcomes.ts";
 import type { ClaimedJob, HeldRow, NewJob, Store, WorkerServes } from "../store.ts";
 import { CancelWatch } from "./cancel-watch.ts";
 import { ChildDesk, type NewChild } from "./children.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import { Flusher } from "./flusher.ts";
+import { jobMail } from "./job-mail.ts";
 import { jobRateLimit } from "./job-rate-limit.ts";
 import { Lease } from "./lease.ts";
 import { Lending } from "./lending.ts";
@@ -45,6 +47,7 @@ export interface WorkerDeps {
   readonly dispatch: Forge["dispatch"];
   readonly newChild: NewChild;
   readonly jobs: Jobs;
+  readonly mailer: Mailer | null;
   readonly hooks: HookRunner;
 }
 
@@ -175,6 +178,7 @@ export class Worker {
       queueBackoff: (queue) => this.#orders.queue(queue) ?? null,
       saved: new SavedBatches(store.saved),
       settleIn: (args) => store.jobs.settleIn(args),
+      mail: (signal) => jobMail(deps.mailer, signal),
       rateLimit: (jobId, signal) => jobRateLimit(jobId, signal, desk, store.rateLimits),
       children: new ChildDesk(store, deps.newChild),
       isLimited: (job) => this.#limits.counts(job),
