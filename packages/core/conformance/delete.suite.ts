@@ -71,6 +71,18 @@ export const deleteSuite: Suite = {
       },
     },
     {
+      name: "what a deleted job called its children is forgotten, and they stay",
+      async run({ store }) {
+        const parent = await jobIn(store, "running");
+        const child = newJob();
+        await store.children.dispatch({ calls: [{ parent, key: "a", job: child }] });
+        await updateJob(store, parent, { outcome: { kind: "completed", output: null } });
+        await store.ended.delete({ ids: [parent.id] });
+        expect(await store.children.among({ parentId: parent.id, ids: [child.id] })).toEqual([]);
+        expect((await readJob(store, child.id)).status).toBe("pending");
+      },
+    },
+    {
       name: "a key for a time after completion is held until then by the deleted job",
       async run(world) {
         const { store } = world;

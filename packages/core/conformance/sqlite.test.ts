@@ -9,6 +9,8 @@ describeStore("SQLite", openSqlite, {
     "update > a row that somebody else has locked is reported held, the others are written, and it is applied later",
     "settle-in > while the transaction is open the row is held, and its neighbours are not",
     "settle-in > a run settles also while what it said before is being written",
+    "retain > a job whose key somebody has locked is passed over, and deleted later",
+    "retain > a lease that was taken before the clock went back does not last for ever",
     "changes > after a loss listeners are told, look at everything, and hear again",
     "loss > a store goes on by itself after its connections were cut",
     "loss > inserts that were under way are done once, or refused with UNAVAILABLE and not half done",

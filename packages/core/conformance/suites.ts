@@ -24,6 +24,7 @@ import { queuesSuite } from "./queues.suite.ts";
 import { rateLimitsSuite } from "./rate-limits.suite.ts";
 import { readSuite } from "./read.suite.ts";
 import { rescueSuite } from "./rescue.suite.ts";
+import { retainSuite } from "./retain.suite.ts";
 import { retrySuite } from "./retry.suite.ts";
 import { revisionsSuite } from "./revisions.suite.ts";
 import { savedSuite } from "./saved.suite.ts";
@@ -71,6 +72,7 @@ export const SUITES: readonly Suite[] = [
   sweepSuite,
   limitsSuite,
   keyedLimitsSuite,
+  retainSuite,
   rateLimitsSuite,
   ticksSuite,
   changesSuite,

@@ -7,6 +7,7 @@ import { note } from "./isolate/definitions.ts";
 import { isolatedModule } from "./isolate/module-of.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { type Amounts, amountsOf, type Resources } from "./resources.ts";
+import { type DeadLetterOptions, type StoredRetention, storedRetention } from "./retention.ts";
 import { type RetryLayer, retryLayer, type RetryOptions } from "./retry-options.ts";
 import { PRIORITIES, type KeyHold, type Priority } from "./store.ts";
 
@@ -53,6 +54,16 @@ export interface JobOptions<In, Parsed, Ret, Out> {
    * or a cancellation. It has 5 s; if it throws or takes longer, the job is retried as usual. Default: never.
    */
   discardIf?: (input: Parsed, error: unknown, ctx: JobContext) => boolean | Promise<boolean>;
+  /**
+   * What becomes of a job that failed: `after` it becomes `dead_letter`, and `retain` is how long its row is kept. `false`: it
+   * stays `failed`. A change applies to jobs that are dispatched from then on. Default `{ after: "1h", retain: "30d" }`.
+   */
+  deadLetter?: DeadLetterOptions | false;
+  /**
+   * How long the row of a completed or cancelled job is kept; of its keys, those that are held longer are held on without
+   * it. A change applies to jobs that are dispatched from then on. Default `"7d"`.
+   */
+  retain?: Duration | "forever";
   /** `true`: merges with an unfinished job of the same input and owner. Default: every dispatch makes a job. */
   idempotent?: true | IdempotencyOptions<In>;
   /**
@@ -96,6 +107,8 @@ export interface JobDefinition<Input = unknown, Output = unknown> {
   readonly resources: Amounts | null;
   readonly retry: RetryLayer;
   readonly discardIf: ((input: unknown, error: unknown, ctx: JobContext) => unknown) | null;
+  /** Null: the defaults. */
+  readonly retention: StoredRetention | null;
   readonly idempotency: {
     readonly key: ((input: unknown, about: { owner: string | null }) => string) | null;
     readonly hold: KeyHold;
@@ -121,6 +134,8 @@ const OPTION_NAMES: readonly (keyof JobOptions<unknown, unknown, unknown, unknow
   "resources",
   "retry",
   "discardIf",
+  "deadLetter",
+  "retain",
   "idempotent",
   "concurrencyKey",
   "concurrencyPerKey",
@@ -210,6 +225,7 @@ export function jobDefinition<In = unknown, Parsed = In, Ret = unknown, Out = Re
     resources: needsOf(`resources of ${name}`, options.resources),
     retry: retryLayer(options.retry ?? {}),
     discardIf: (options.discardIf as JobDefinition["discardIf"] | undefined) ?? null,
+    retention: storedRetention(name, options.retain, options.deadLetter),
     idempotency: idempotencyOf(name, options.idempotent),
     concurrency: concurrencyOf(name, options),
     public: options.public ?? false,

@@ -5,6 +5,7 @@ import { type Duration, durationMs } from "./duration.ts";
 import { ForgeError, shown } from "./errors.ts";
 import { newId } from "./id.ts";
 import { checkText, refuseUnknownOptions } from "./options.ts";
+import type { StoredRetention } from "./retention.ts";
 import { type RetryLayer, type RetryOptions, storedRetryLayer } from "./retry-options.ts";
 import { retryPolicy } from "./retry-policy.ts";
 import { describeIssues, parseWith } from "./schema.ts";
@@ -47,6 +48,8 @@ export interface JobOverrides {
   readonly retryLayer?: RetryLayer;
   /** What the release before reads, which knows no layers: every number, and nothing else. */
   readonly retry?: RetryLayer;
+  /** What the definition says of the row of the ended job; the stores read it when the job ends. */
+  readonly keep?: StoredRetention;
 }
 
 const OPTION_NAMES: readonly (keyof DispatchOptions)[] = [
@@ -77,6 +80,7 @@ export function jobTemplate(job: JobDefinition, options: DispatchOptions): JobTe
   const overrides: JobOverrides = {
     ...(options.timeout !== undefined && { timeoutMs: timeoutMs(options.timeout, "timeout") }),
     ...(options.retry !== undefined && { retryLayer: retry, retry: { maxAttempts, baseDelayMs, maxBackoffMs } }),
+    ...(job.retention !== null && { keep: job.retention }),
   };
   return {
     row: {

@@ -1,16 +1,18 @@
 import { ForgeError } from "./errors.ts";
 import { isJobThread } from "./isolate/definitions.ts";
+import { newId } from "./id.ts";
 import type { Logger } from "./logger.ts";
 import { periodic } from "./maintenance/periodic.ts";
 import { rescueDead } from "./maintenance/rescue.ts";
 import { unservedCheck } from "./maintenance/unserved.ts";
-import { sweepEnded } from "./maintenance/sweep.ts";
+import { Sweeper } from "./maintenance/sweep.ts";
 import type { Ticker } from "./cron/ticker.ts";
 import type { Store } from "./store.ts";
 import { thisProcess } from "./worker/process-identity.ts";
 import type { Worker } from "./worker/worker.ts";
 
 const SWEEP_MS = 60_000;
+const SWEEP_LEASE_MS = 3 * SWEEP_MS;
 
 /**
  * The life of one engine: new, started, stopped.
@@ -24,6 +26,7 @@ export class Life {
   readonly #ticker: Ticker;
   readonly #log: Logger;
   readonly #sweeps: (() => Promise<void>)[] = [];
+  readonly #sweeper: Sweeper;
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
 
@@ -32,6 +35,15 @@ export class Life {
     this.#worker = worker;
     this.#ticker = ticker;
     this.#log = log;
+    this.#sweeper = new Sweeper({
+      sweeps: store.sweeps,
+      holder: newId(),
+      leaseMs: SWEEP_LEASE_MS,
+      log,
+      now: () => performance.now(),
+      hostNow: () => Date.now(),
+      isStopping: () => this.#stopping !== null,
+    });
   }
 
   /** See `Forge.start`. */
@@ -67,7 +79,7 @@ export class Life {
     this.#ticker.start();
     const { lease } = this.#worker;
     const rescue = { workers: this.#store.workers, lease, self: thisProcess(), log: this.#log };
-    const isStopping = (): boolean => this.#stopping !== null;
+    const sweeper = this.#sweeper;
     this.#sweeps.push(
       periodic("rescue", lease.intervalMs, () => rescueDead(rescue), this.#log, Math.random),
       periodic(
@@ -77,7 +89,7 @@ export class Life {
         this.#log,
         Math.random,
       ),
-      periodic("dead letters", SWEEP_MS, () => sweepEnded(this.#store.sweeps, isStopping), this.#log, Math.random),
+      periodic("ended jobs", SWEEP_MS, () => sweeper.sweep(), this.#log, Math.random),
     );
   }
 
@@ -85,6 +97,11 @@ export class Life {
     try {
       await this.#starting?.catch(() => {});
       await Promise.all([this.#ticker.stop(), this.#worker?.stop(timeoutMs), ...this.#sweeps.map((end) => end())]);
+      await this.#sweeper
+        .resign()
+        .catch((cause: unknown) =>
+          this.#log.warn("This process could not hand on its sweeps; they rest for a while", { cause }),
+        );
     } finally {
       await this.#store.close();
     }

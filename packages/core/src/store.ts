@@ -6,6 +6,7 @@ import type { HistoryVerbs } from "./store/history-verbs.ts";
 import type { ChildVerbs } from "./store/child-verbs.ts";
 import type { QueueVerbs } from "./store/queue-verbs.ts";
 import type { RateLimitVerbs } from "./store/rate-limits.ts";
+import type { SweepVerbs } from "./store/sweep-verbs.ts";
 import type { WorkerVerbs } from "./store/worker-verbs.ts";
 import type { SavedVerbs } from "./store/saved-verbs.ts";
 
@@ -17,6 +18,7 @@ export type * from "./store/child-verbs.ts";
 export type * from "./store/queue-verbs.ts";
 export type * from "./store/saved-verbs.ts";
 export type * from "./store/rate-limits.ts";
+export type * from "./store/sweep-verbs.ts";
 export type * from "./store/worker-verbs.ts";
 
 /** How urgent a job is; a claim takes `critical` before `high` before `normal` before `low`. */
@@ -56,7 +58,10 @@ export interface NewJob {
   readonly maxAttempts: number;
   /** When it becomes due: at once (0), after so many milliseconds of the store's clock, or at an instant (ms since 1970). */
   readonly due: { readonly delayMs: number } | { readonly atMs: number };
-  /** JSON text of what this dispatch overrides of the definition, or null; the store does not look inside. */
+  /**
+   * JSON text of what this dispatch overrides of the definition, or null. The store reads `keep` of it, when the job ends:
+   * see `StoredRetention`.
+   */
   readonly overrides: string | null;
   readonly keys: readonly KeyClaim[];
   /** Its concurrency key, at most 1,000 characters. Only claims that name its type as one with keys take it. */
@@ -275,16 +280,6 @@ export interface JobVerbs {
     delaysMs?: readonly number[];
     by?: string;
   }): Promise<RetryResult[]>;
-}
-
-/** Periodic work; each call does a bounded batch and answers how many rows it moved. */
-export interface SweepVerbs {
-  /** Moves jobs that failed at least `afterMs` ago to `dead_letter`, keeping `failedAt`. Leaves the discarded alone. */
-  deadLetter(args: { afterMs: number; limit: number }): Promise<number>;
-  /** Deletes `window` keys that have run out. */
-  expiredKeys(args: { limit: number }): Promise<number>;
-  /** Deletes places of rate limits that nobody took for a day. */
-  ratePlaces(args: { limit: number }): Promise<number>;
 }
 
 /** A job that moved; what it says is only a hint, the row is the truth. */

@@ -35,9 +35,24 @@ ALTER TABLE forge_workers ADD COLUMN heeded integer NOT NULL DEFAULT 0;
 -- Set where a failure is nobody's business any more. Such a row stays failed: no sweep moves it, and nobody retries it.
 ALTER TABLE forge_ended ADD COLUMN discarded_at timestamptz;
 
--- What the sweep walks, in place of an index that held the discarded too.
-CREATE INDEX forge_ended_undecided ON forge_ended (failed_at) WHERE status = 'failed' AND discarded_at IS NULL;
+-- When a failed row becomes dead_letter, and when a row is deleted, where its job's definition says so; 'infinity' is never,
+-- null is as for any job.
+ALTER TABLE forge_ended ADD COLUMN dead_at timestamptz, ADD COLUMN expires_at timestamptz;
+
+-- What the sweeps walk: the first in place of an index that held the discarded too, and those that never become dead_letter.
+CREATE INDEX forge_ended_undecided ON forge_ended (failed_at)
+  WHERE status = 'failed' AND discarded_at IS NULL AND dead_at IS NULL;
+CREATE INDEX forge_ended_dead ON forge_ended (dead_at)
+  WHERE status = 'failed' AND discarded_at IS NULL AND dead_at IS NOT NULL;
+CREATE INDEX forge_ended_expires ON forge_ended (expires_at) WHERE expires_at IS NOT NULL;
 DROP INDEX forge_ended_failed;
+
+-- Who does for all processes what one of them has to do now and then.
+CREATE TABLE forge_leases (
+  name text PRIMARY KEY,
+  holder text NOT NULL,
+  until timestamptz NOT NULL
+);
 
 -- (end of ends)
 
@@ -59,6 +74,9 @@ CREATE TABLE forge_history (
   reason text,
   PRIMARY KEY (job_id, revision)
 );
+
+-- The entries that outlive their jobs.
+CREATE INDEX forge_history_deleted ON forge_history (at) WHERE event = 'delete';
 
 -- (end of history)
 

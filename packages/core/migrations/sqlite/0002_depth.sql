@@ -37,8 +37,24 @@ ALTER TABLE forge_workers ADD COLUMN heeded INTEGER NOT NULL DEFAULT 0;
 -- Set where a failure is nobody's business any more. Such a row stays failed: no sweep moves it, and nobody retries it.
 ALTER TABLE forge_ended ADD COLUMN discarded_at INTEGER;
 
--- What the sweep walks. forge_ended_failed stays for the release before, whose statement names it.
-CREATE INDEX forge_ended_undecided ON forge_ended (failed_at) WHERE status = 'failed' AND discarded_at IS NULL;
+-- When a failed row becomes dead_letter, and when a row is deleted, where its job's definition says so; an instant out of
+-- reach is never, null is as for any job.
+ALTER TABLE forge_ended ADD COLUMN dead_at INTEGER;
+ALTER TABLE forge_ended ADD COLUMN expires_at INTEGER;
+
+-- What the sweeps walk. forge_ended_failed stays for the release before, whose statement names it.
+CREATE INDEX forge_ended_undecided ON forge_ended (failed_at)
+  WHERE status = 'failed' AND discarded_at IS NULL AND dead_at IS NULL;
+CREATE INDEX forge_ended_dead ON forge_ended (dead_at)
+  WHERE status = 'failed' AND discarded_at IS NULL AND dead_at IS NOT NULL;
+CREATE INDEX forge_ended_expires ON forge_ended (expires_at) WHERE expires_at IS NOT NULL;
+
+-- Who does for all processes what one of them has to do now and then.
+CREATE TABLE forge_leases (
+  name TEXT NOT NULL PRIMARY KEY,
+  holder TEXT NOT NULL,
+  until INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- (end of ends)
 
@@ -61,6 +77,9 @@ CREATE TABLE forge_history (
   error TEXT,
   PRIMARY KEY (job_id, revision)
 ) STRICT;
+
+-- The entries that outlive their jobs.
+CREATE INDEX forge_history_deleted ON forge_history (at) WHERE event = 'delete';
 
 -- (end of history)
 

@@ -11,6 +11,7 @@ export interface Tables {
   readonly ended: string;
   readonly keys: string;
   readonly history: string;
+  readonly leases: string;
   readonly workers: string;
   readonly queues: string;
   readonly saved: string;
@@ -52,6 +53,7 @@ export class Database {
       ended: table("ended"),
       keys: table("keys"),
       history: table("history"),
+      leases: table("leases"),
       workers: table("workers"),
       queues: table("queues"),
       saved: table("saved"),

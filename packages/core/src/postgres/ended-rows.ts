@@ -13,8 +13,21 @@ export interface Ending {
   readonly startedAt?: string;
   readonly progress?: string;
   readonly message?: string;
+  /** Whether the job may end as failed, and so become a dead letter later. Default false. */
+  readonly mayFail?: boolean;
   /** Absent: the column is left out of the statement. */
   readonly discardedAt?: string;
+}
+
+/**
+ * When something is due that the job was dispatched with a time for, under a path of its overrides; null for most jobs, which
+ * were not.
+ */
+function ownInstant(path: string): string {
+  return `CASE WHEN l.overrides IS NOT NULL THEN (
+      SELECT CASE WHEN ms < 0 THEN 'infinity' ELSE now + ms * interval '1 millisecond' END
+      FROM (SELECT (l.overrides::json #>> ${path})::float8) AS own (ms)
+    ) END`;
 }
 
 /** The INSERT that writes rows deleted from the live table to the table of ended rows. Answers a `WrittenRow` for each. */
@@ -30,11 +43,22 @@ export function insertEnded({ ended }: Tables, ending: Ending): string {
     progress = "l.progress",
     message = "l.message",
     discardedAt,
+    mayFail = false,
   } = ending;
+  const rare: [column: string, value: string][] = [
+    [
+      "expires_at",
+      ownInstant(
+        "(ARRAY['keep', CASE WHEN final.status IN ('completed', 'cancelled') THEN 'endedMs' ELSE 'failedMs' END])",
+      ),
+    ],
+  ];
+  if (mayFail) rare.push(["dead_at", ownInstant("'{keep,deadMs}'")]);
+  if (discardedAt !== undefined) rare.push(["discarded_at", discardedAt]);
   return `INSERT INTO ${ended} (
       id, scheduled_at, created_at, lane, claim_no, revision, attempts, max_attempts, budget, priority,
       status, job_type, queue, input, claimed_at, started_at, completed_at, failed_at, cancel_requested_at, cancelled_at,
-      progress, output, owner, parent_id, message, error, public_error, overrides, keys, limit_key${discardedAt === undefined ? "" : ", discarded_at"}
+      progress, output, owner, parent_id, message, error, public_error, overrides, keys, limit_key, ${rare.map(([column]) => column).join()}
     )
     SELECT
       l.id, l.scheduled_at, l.created_at, l.lane, l.claim_no, l.revision + 1, ${attempts}, l.max_attempts, l.budget, l.priority,
@@ -43,7 +67,7 @@ export function insertEnded({ ended }: Tables, ending: Ending): string {
       CASE WHEN final.status IN ('failed', 'dead_letter') THEN now END,
       l.cancel_requested_at,
       CASE WHEN final.status = 'cancelled' THEN now END,
-      ${progress}, ${output}, l.owner, l.parent_id, ${message}, ${error}, ${publicError}, l.overrides, l.keys, l.limit_key${discardedAt === undefined ? "" : `, ${discardedAt}`}
+      ${progress}, ${output}, l.owner, l.parent_id, ${message}, ${error}, ${publicError}, l.overrides, l.keys, l.limit_key, ${rare.map(([, value]) => value).join()}
     FROM ${from}, LATERAL (SELECT ${status}) AS final (status)
     RETURNING ${WRITTEN}`;
 }

@@ -37,6 +37,8 @@ export class KeyRing {
   readonly #look: Statement;
   readonly #write: Statement;
   readonly #drop: Statement;
+  readonly #lockFree: Statement;
+  readonly #present: Statement;
   readonly #part: Statement;
 
   constructor(database: Database) {
@@ -83,6 +85,13 @@ export class KeyRing {
           ) AS k
         ))`,
     };
+    const named = (lock: string): string => `SELECT said.job_id
+      FROM unnest($1::text[], $2::text[], $3::uuid[]) AS said (scope, key, job_id), LATERAL (
+        SELECT FROM ${tables.keys} AS k
+        WHERE k.scope = said.scope AND k.key = said.key AND k.job_id = said.job_id AND k.window_until IS NULL ${lock}
+      ) AS k`;
+    this.#lockFree = { text: named("FOR UPDATE SKIP LOCKED") };
+    this.#present = { text: named("LIMIT 1") };
     this.#part = {
       text: `WITH parted AS MATERIALIZED (
           SELECT k.ctid AS place, CASE WHEN job.completed_at IS NULL THEN 0 ELSE k.keep_ms END AS keep_ms, job.completed_at
@@ -145,24 +154,43 @@ export class KeyRing {
     return answers;
   }
 
-  /**
-   * Settles what becomes of the keys of ended jobs whose rows go, later in this transaction: those that are held for a time
-   * after their job's completion are held until then by themselves, those for ever stay, and the others are gone.
-   */
-  async partWith(session: Session, wants: readonly Want[]): Promise<void> {
-    if (wants.length === 0) return;
+  /** Locks keys in the order that everybody locks them in, waiting for those that others have. */
+  async lockFor(session: Session, wants: readonly Want[]): Promise<void> {
     const sorted = distinctInOrder(wants);
     const names = [
       binaryArrays.text(sorted.map(({ scope }) => scope)),
       binaryArrays.text(sorted.map(({ key }) => key)),
     ];
     await session.run(this.#lock, names);
-    // All of them, not one for each key: two jobs of the batch may have been dispatched with the same key, and one holds it.
-    await session.run(this.#part, [
+  }
+
+  /** Locks the keys that these jobs hold or held, as far as nobody else has; answers the jobs that have one which is not free. */
+  async busyOf(session: Session, wants: readonly Want[]): Promise<Set<string>> {
+    if (wants.length === 0) return new Set();
+    const values = this.#places(wants);
+    const locked = await session.run<Row & [string]>(this.#lockFree, values);
+    const present = await session.run<Row & [string]>(this.#present, values);
+    const counts = new Map<string, number>();
+    for (const [id] of present) counts.set(id, (counts.get(id) ?? 0) + 1);
+    for (const [id] of locked) counts.set(id, (counts.get(id) ?? 0) - 1);
+    return new Set([...counts].flatMap(([id, count]) => (count > 0 ? [id] : [])));
+  }
+
+  /**
+   * Settles what becomes of locked keys of ended jobs whose rows go, later in this transaction: those that are held for a time
+   * after their job's completion are held until then by themselves, those for ever stay, and the others are gone.
+   */
+  async partWith(session: Session, wants: readonly Want[]): Promise<void> {
+    if (wants.length > 0) await session.run(this.#part, this.#places(wants));
+  }
+
+  /** All of them, not one for each key: two jobs may have been dispatched with the same key, and one holds it. */
+  #places(wants: readonly Want[]): unknown[] {
+    return [
       binaryArrays.text(wants.map(({ scope }) => scope)),
       binaryArrays.text(wants.map(({ key }) => key)),
       binaryArrays.uuid(wants.map(({ jobId }) => jobId)),
-    ]);
+    ];
   }
 
   /** Locks the rows of the keys in one order for everybody, adding those that are missing in the name of the first to want them. */

@@ -3,16 +3,16 @@ import { binaryArrays } from "./arrays.ts";
 import { byId } from "./by-id.ts";
 import type { Database, Tables } from "./database.ts";
 import { storedWants } from "./job-rows.ts";
-import { KeyRing } from "./keys.ts";
+import { KeyRing, type Want } from "./keys.ts";
 import type { Session, Statement } from "./session.ts";
 
 /** An ended row that this transaction has locked. */
-type DoomedRow = [id: string, keys: string | null];
+export type DoomedRow = [id: string, keys: string | null];
 
 const MS = "interval '1 millisecond'";
 
 /** Deletes ended rows with all that is kept of their jobs. */
-class Removal {
+export class Removal {
   readonly #keyRing: KeyRing;
   readonly #remove: Statement;
 
@@ -31,15 +31,30 @@ class Removal {
     };
   }
 
-  /** Removes rows that are locked; their keys are locked meanwhile, too. */
+  /** Removes rows that are locked, waiting for their keys. */
   async run(session: Session, rows: readonly DoomedRow[]): Promise<void> {
     if (rows.length === 0) return;
-    await this.#keyRing.partWith(
-      session,
-      rows.flatMap(([id, keys]) => storedWants(id, keys)),
-    );
+    const wants = wantsOf(rows);
+    if (wants.length > 0) {
+      await this.#keyRing.lockFor(session, wants);
+      await this.#keyRing.partWith(session, wants);
+    }
     await session.run(this.#remove, [binaryArrays.uuid(rows.map(([id]) => id))]);
   }
+
+  /** Removes rows that are locked, but for those whose keys somebody else has locked; answers how many it removed. */
+  async runWithoutWaiting(session: Session, rows: readonly DoomedRow[]): Promise<number> {
+    const busy = await this.#keyRing.busyOf(session, wantsOf(rows));
+    const free = rows.filter(([id]) => !busy.has(id));
+    if (free.length === 0) return 0;
+    await this.#keyRing.partWith(session, wantsOf(free));
+    await session.run(this.#remove, [binaryArrays.uuid(free.map(([id]) => id))]);
+    return free.length;
+  }
+}
+
+function wantsOf(rows: readonly DoomedRow[]): Want[] {
+  return rows.flatMap(([id, keys]) => storedWants(id, keys));
 }
 
 type LockedRow = [...DoomedRow, revision: number, attempts: number];

@@ -15,6 +15,7 @@ import { createQueues } from "./queues.ts";
 import { createRateLimits } from "./rate-limits.ts";
 import { createRead } from "./read.ts";
 import { createDelete } from "./removal.ts";
+import { createRetain } from "./retain.ts";
 import { createRetry } from "./retry.ts";
 import { createSaved } from "./saved.ts";
 import { createSettleIn } from "./settle-in.ts";
@@ -50,7 +51,7 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
     queues: createQueues(database, changes),
     saved: createSaved(database),
     children: createChildren(database, changes),
-    sweeps: createSweeps(database, changes),
+    sweeps: { ...createSweeps(database, changes), ...createRetain(database) },
     ended: {
       ...createDeadLetters(database, changes),
       delete: createDelete(database),

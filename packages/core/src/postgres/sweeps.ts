@@ -1,20 +1,28 @@
 import type { SweepVerbs } from "../store.ts";
 import type { Database } from "./database.ts";
 import type { HintSink } from "./hints.ts";
+import type { RetainVerbs } from "./retain.ts";
 import { movedOf, WRITTEN, type WrittenRow } from "./written-row.ts";
 
 const MS = "interval '1 millisecond'";
 
 /** Makes the verbs of periodic work. They pass over what others have locked: the next sweep finds it. */
-export function createSweeps(database: Database, hints: HintSink): SweepVerbs {
+export function createSweeps(database: Database, hints: HintSink): Omit<SweepVerbs, keyof RetainVerbs> {
   const { ended, keys, ratePlaces: places } = database.tables;
   const deadLetter = {
-    text: `UPDATE ${ended} SET status = 'dead_letter', revision = revision + 1
-      WHERE ctid = ANY (ARRAY(
-        SELECT ctid FROM ${ended}
-        WHERE status = 'failed' AND discarded_at IS NULL AND failed_at <= statement_timestamp() + ($2::float8 - $1::float8) * ${MS}
+    text: `WITH usual AS MATERIALIZED (
+        SELECT ctid AS place FROM ${ended}
+        WHERE status = 'failed' AND discarded_at IS NULL AND dead_at IS NULL
+          AND failed_at <= statement_timestamp() + ($2::float8 - $1::float8) * ${MS}
         ORDER BY failed_at LIMIT $3 FOR UPDATE SKIP LOCKED
-      ))
+      ), own AS MATERIALIZED (
+        SELECT ctid AS place FROM ${ended}
+        WHERE status = 'failed' AND discarded_at IS NULL AND dead_at IS NOT NULL
+          AND dead_at <= statement_timestamp() + $2::float8 * ${MS}
+        ORDER BY dead_at LIMIT $3 - (SELECT count(*) FROM usual) FOR UPDATE SKIP LOCKED
+      )
+      UPDATE ${ended} SET status = 'dead_letter', revision = revision + 1
+      WHERE ctid = ANY (ARRAY(SELECT place FROM usual UNION ALL SELECT place FROM own))
       RETURNING ${WRITTEN}`,
   };
   const expiredKeys = {

@@ -85,7 +85,7 @@ export function updateStatements(tables: Tables): UpdateStatements {
     ), locked AS MATERIALIZED (SELECT ${locked("")} AS places), gone AS (
       DELETE FROM ${live} WHERE ctid = ANY ((SELECT places FROM locked)::tid[])
     )`;
-  const end = (ending: Pick<Ending, "status" | "discardedAt">): string =>
+  const end = (ending: Pick<Ending, "status" | "discardedAt" | "mayFail">): string =>
     insertEnded(tables, {
       // Read beside the DELETE, which both see the same rows: passing whole rows from one to the other costs more.
       from: `${live} AS l JOIN said
@@ -127,6 +127,7 @@ export function updateStatements(tables: Tables): UpdateStatements {
       text: `WITH ${endParts(names)}, written AS (
           ${end({
             status: `CASE WHEN ${cancelled} THEN 'cancelled' WHEN said.status = 'discarded' THEN 'failed' ELSE said.status END`,
+            mayFail: true,
             discardedAt: `CASE WHEN said.status = 'discarded' AND NOT (${cancelled}) THEN now END`,
           })}
         ), ${rememberErrors}

@@ -4,7 +4,7 @@ import { partWithKeys } from "./keys.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 /** What a deletion has to know of an ended row. */
-interface EndedRow {
+export interface EndedRow {
   readonly rowid: number;
   readonly id: string;
   readonly completedAt: number | null;
@@ -28,6 +28,12 @@ export function deleteJobs(
     removeRow(tx, row);
     return "deleted";
   });
+}
+
+/** Deletes an ended row and all that is kept of its job. */
+export function removeEnded(tx: WriteTx, row: EndedRow): void {
+  forgetHistory(tx, row.id);
+  removeRow(tx, row);
 }
 
 function forgetHistory({ sql }: WriteTx, id: string): void {

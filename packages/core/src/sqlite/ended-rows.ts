@@ -1,3 +1,4 @@
+import type { StoredRetention } from "../retention.ts";
 import type { RunError } from "../store.ts";
 import type { WriteTx } from "./write-queue.ts";
 
@@ -5,14 +6,24 @@ import type { WriteTx } from "./write-queue.ts";
 const KEPT = `id, lane, priority, claim_no, max_attempts, budget, scheduled_at, created_at, claimed_at,
   cancel_requested_at, job_type, queue, owner, parent_id, overrides, keys, limit_key, input`;
 
+/** An instant that no clock reaches. */
+const NEVER = 9_000_000_000_000_000;
+
+/** When something is due that the job was dispatched with a time for; null for most jobs, which were not. */
+const ownInstant = (what: keyof StoredRetention, now: string): string => `
+  iif(overrides IS NULL, NULL, iif(
+    json_extract(overrides, '$.keep.${what}') < 0, ${NEVER}, ${now} + json_extract(overrides, '$.keep.${what}')
+  ))`;
+
 // The ids travel as keys of one JSON object and the outputs as its values: json_each gives both without taking apart a
 // text per column, which would double the cost of a small job. A row that is still `claimed` merges its start.
 const COMPLETE = `
-  INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, completed_at, output)
+  INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, completed_at, output,
+    expires_at)
   SELECT ${KEPT}, attempts, 'completed', revision + 1,
     iif(status = 'claimed', NULL, progress), iif(status = 'claimed', NULL, message),
-    iif(status = 'claimed', ?, started_at), ?, done.output
-  FROM (SELECT CAST(key AS INTEGER) AS at, value AS output FROM json_each(?)) done
+    iif(status = 'claimed', ?1, started_at), ?1, done.output, ${ownInstant("endedMs", "?1")}
+  FROM (SELECT CAST(key AS INTEGER) AS at, value AS output FROM json_each(?2)) done
   CROSS JOIN forge_live ON forge_live.rowid = done.at`;
 
 const FORGET = "DELETE FROM forge_live WHERE rowid IN (SELECT CAST(key AS INTEGER) FROM json_each(?))";
@@ -21,14 +32,16 @@ const FORGET = "DELETE FROM forge_live WHERE rowid IN (SELECT CAST(key AS INTEGE
 export function complete({ sql, now }: WriteTx, outputs: Readonly<Record<number, string | null>>): void {
   const json = JSON.stringify(outputs);
   if (json === "{}") return;
-  sql.run(COMPLETE, now, now, json);
+  sql.run(COMPLETE, now, json);
   sql.run(FORGET, json);
 }
 
 const FAIL = `
-  INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, failed_at, error, public_error)
-  SELECT ${KEPT}, attempts - ?, ?, revision + 1, progress, message, started_at, ?, ?, ?
-  FROM forge_live WHERE rowid = ?`;
+  INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, failed_at, error, public_error,
+    expires_at, dead_at)
+  SELECT ${KEPT}, attempts - ?2, ?3, revision + 1, progress, message, started_at, ?1, ?4, ?5,
+    ${ownInstant("failedMs", "?1")}, ${ownInstant("deadMs", "?1")}
+  FROM forge_live WHERE rowid = ?6`;
 
 /** Moves one job that failed to the ended rows. `uncounted`: its present attempt does not count. */
 export function endFailed(
@@ -38,7 +51,7 @@ export function endFailed(
   { error, publicError }: RunError,
   uncounted: boolean = false,
 ): void {
-  sql.run(FAIL, uncounted ? 1 : 0, status, now, error, publicError, rowid);
+  sql.run(FAIL, now, uncounted ? 1 : 0, status, error, publicError, rowid);
   sql.run("DELETE FROM forge_live WHERE rowid = ?", rowid);
 }
 
@@ -50,10 +63,11 @@ export function endDiscarded(tx: WriteTx, rowid: number, error: RunError): void 
 }
 
 const CANCEL = `
-  INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, cancelled_at, error, public_error)
-  SELECT ${KEPT}, attempts - ?, 'cancelled', revision + 1, progress, message, started_at, ?,
-    coalesce(?, cancel_reason), coalesce(?, cancel_reason)
-  FROM forge_live WHERE rowid = ?`;
+  INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, cancelled_at, error, public_error,
+    expires_at)
+  SELECT ${KEPT}, attempts - ?2, 'cancelled', revision + 1, progress, message, started_at, ?1,
+    coalesce(?3, cancel_reason), coalesce(?3, cancel_reason), ${ownInstant("endedMs", "?1")}
+  FROM forge_live WHERE rowid = ?4`;
 
 /** Moves one job to the ended rows as cancelled, with this reason, or else with the one that its row holds already. */
 export function endCancelled(
@@ -61,6 +75,6 @@ export function endCancelled(
   rowid: number,
   { reason = null, uncounted = false }: { reason?: string | null; uncounted?: boolean } = {},
 ): void {
-  sql.run(CANCEL, uncounted ? 1 : 0, now, reason, reason, rowid);
+  sql.run(CANCEL, now, uncounted ? 1 : 0, reason, rowid);
   sql.run("DELETE FROM forge_live WHERE rowid = ?", rowid);
 }

@@ -22,6 +22,7 @@ import { changeQueue, queueDepths, waitingLanes } from "./queues.ts";
 import { readJobs, readStates } from "./read.ts";
 import { acquireTokens, configureRateLimit, drainRateLimit, listRateLimits } from "./rate-limits.ts";
 import { rescue } from "./rescue.ts";
+import { deletionNotes, expired, lead, resign, retain } from "./retain.ts";
 import { retry } from "./retry.ts";
 import { readSaved, writeSaved } from "./saved.ts";
 import { toForgeError } from "./sqlite-error.ts";
@@ -136,6 +137,11 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       among: ({ parentId, ids }) => read((sql) => childrenAmong(sql, parentId, ids)),
     },
     sweeps: {
+      lead: (args) => write((tx) => lead(tx, args)),
+      resign: (args) => write((tx) => resign(tx, args)),
+      retain: (args) => write((tx) => retain(tx, args)),
+      expired: ({ limit }) => write((tx) => expired(tx, limit)),
+      deletionNotes: ({ olderThanMs, limit }) => write((tx) => deletionNotes(tx, olderThanMs, limit)),
       deadLetter: ({ afterMs, limit }) => write((tx) => deadLetter(tx, afterMs, limit)),
       expiredKeys: ({ limit }) => write((tx) => expiredKeys(tx, limit)),
       ratePlaces: ({ limit }) => write((tx) => ratePlaces(tx, limit)),

@@ -1,16 +1,20 @@
 import type { ChangeHint } from "../store.ts";
 import type { WriteTx } from "./write-queue.ts";
 
-const DEAD_LETTER = `
+const deadLetters = (index: string, when: string): string => `
   UPDATE forge_ended SET status = 'dead_letter', revision = revision + 1
   WHERE rowid IN (
-    SELECT rowid FROM forge_ended INDEXED BY forge_ended_undecided
-    WHERE status = 'failed' AND discarded_at IS NULL AND failed_at <= ? ORDER BY failed_at LIMIT ?
+    SELECT rowid FROM forge_ended INDEXED BY ${index}
+    WHERE status = 'failed' AND discarded_at IS NULL AND ${when} LIMIT ?
   )
   RETURNING id, revision`;
 
+const USUAL = deadLetters("forge_ended_undecided", "dead_at IS NULL AND failed_at <= ? ORDER BY failed_at");
+const OWN = deadLetters("forge_ended_dead", "dead_at IS NOT NULL AND dead_at <= ? ORDER BY dead_at");
+
 export function deadLetter(tx: WriteTx, afterMs: number, limit: number): number {
-  const moved = tx.sql.all<ChangeHint>(DEAD_LETTER, tx.now - afterMs, limit);
+  const moved = tx.sql.all<ChangeHint>(USUAL, tx.now - afterMs, limit);
+  if (moved.length < limit) moved.push(...tx.sql.all<ChangeHint>(OWN, tx.now, limit - moved.length));
   for (const { id, revision } of moved) tx.moved.push({ id, revision });
   return moved.length;
 }

@@ -52,6 +52,14 @@ async function everyVerb(store: Store): Promise<void> {
   await store.workers.rescue({ workerId: "w", because: "gone", maxDeaths: 3, death: text });
   await store.sweeps.deadLetter({ afterMs: 0, limit: 10 });
   await store.sweeps.expiredKeys({ limit: 10 });
+  const kept = '{"keep":{"endedMs":0,"deadMs":0}}';
+  await store.jobs.insert({ jobs: [newJob({ overrides: kept })] });
+  await store.jobs.cancel({ ids: [(await store.jobs.list({ limit: 1 }))[0]!.id], reason: "r" });
+  await store.sweeps.expired({ limit: 10 });
+  await store.sweeps.deletionNotes({ olderThanMs: 0, limit: 10 });
+  for (const status of ["completed", "failed", "cancelled"] as const) {
+    await store.sweeps.retain({ status, olderThanMs: 0, upTo: "~", limit: 10 });
+  }
 }
 
 /** Every statement on a table of jobs or keys that the verbs prepare. */
