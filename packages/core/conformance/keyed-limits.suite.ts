@@ -226,6 +226,49 @@ export const keyedLimitsSuite: Suite = {
       },
     },
     {
+      name: "jobs of a type that has no keys any more are freed from theirs, parked ones and later ones, and no others",
+      async run(world) {
+        const { store } = world;
+        const [first, second, third] = await insert(store, ["a", "a", "b"]);
+        const [other] = await insert(store, ["b"], { type: "u" });
+        const [later] = await insert(store, ["a"], { due: { delayMs: MINUTE_MS }, priority: "low" });
+        const [run] = await take(store, { limit: 1 });
+        expect(run?.id).toBe(first!.id);
+        const free = () => store.sweeps.unkeyed({ lanes: [{ queue: "default", type: "t" }], limit: 100 });
+        const claimed = async () => (await claimJobs(store, { types: ["t", "u"] })).map(({ id }) => id);
+        expect(await free()).toBe(3);
+        expect(await free()).toBe(0);
+        expect(await claimed()).toEqual([second!.id, third!.id]);
+        advance(world, MINUTE_MS);
+        expect(await claimed()).toEqual([later!.id]);
+        await updateJob(store, run!, { started: true, outcome: OUTCOMES.retry });
+        expect(await claimed()).toEqual([]);
+        expect(await free()).toBe(1);
+        expect(await claimed()).toEqual([first!.id]);
+        expect((await take(store, { keyed: [{ type: "u", perKey: 1 }] })).map(({ id }) => id)).toEqual([other!.id]);
+      },
+    },
+    {
+      name: "parked jobs count in the depth of their queue, and show among its lanes",
+      async run(world) {
+        const { store } = world;
+        await insert(store, ["a", "a", "b"], { due: { delayMs: 0 } });
+        await insert(store, ["a"], { due: { delayMs: MINUTE_MS } });
+        advance(world, 30_000);
+        const [lane, ...others] = await store.queues.lanes();
+        expect(others).toEqual([]);
+        expect(lane).toMatchObject({ queue: "default", type: "t" });
+        expect(lane!.dueForMs).toBeGreaterThanOrEqual(30_000);
+        const depth = () => store.queues.depths({ queues: [{ name: "default", types: ["t"] }], limit: 100 });
+        expect(await depth()).toEqual([3]);
+        advance(world, MINUTE_MS);
+        expect(await depth()).toEqual([4]);
+        await take(store, { limit: 1 });
+        expect(await depth()).toEqual([3]);
+        expect(await store.queues.depths({ queues: [{ name: "default", types: ["t"] }], limit: 2 })).toEqual([2]);
+      },
+    },
+    {
       name: "the limit of the queue counts as well",
       async run({ store }) {
         await store.queues.change({ name: "default", change: { globalConcurrency: 3 }, onlyAbsent: false });

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { ClaimedJob, NewJob, Store } from "../src/store.ts";
+import type { ClaimedJob, KeyedType, NewJob, Store } from "../src/store.ts";
 import { OUTCOME_KINDS, OUTCOMES } from "./job-in.ts";
 import { claimJobs, newJob, runUpdate } from "./one-job.ts";
 import { heldRows, registerWorker, rescueWorker } from "./one-worker.ts";
@@ -103,6 +103,77 @@ const amidCrowd = ({ name, prepare }: Crowd): Case => ({
   },
 });
 
+interface KeyedCrowd {
+  readonly name: string;
+  readonly prepare: (store: Store, workerId: string) => Promise<unknown>;
+}
+
+const KEYED: KeyedType = { type: "t", perKey: 1 };
+
+function claimKeyed(store: Store, workerId: string, limit: number): Promise<ClaimedJob[]> {
+  const limits = { global: false, keyed: [KEYED] };
+  return store.jobs.claim({ workerId, queue: "default", types: ["t"], limit, oldestFirst: false, limits });
+}
+
+const KEYED_CROWDS: readonly KeyedCrowd[] = [
+  {
+    name: "100,000 jobs of keys that have no room",
+    async prepare(store, workerId) {
+      for (let n = 0; n < 10; n++) await insertMany(store, 10_000, { type: "t", limitKey: `blocked ${n}` });
+      expect(await claimKeyed(store, workerId, 100)).toHaveLength(10);
+    },
+  },
+  {
+    name: "jobs of 10,000 keys",
+    async prepare(store) {
+      const jobs = Array.from({ length: 10_000 }, (_, n) => newJob({ type: "t", limitKey: `many ${n}` }));
+      for (let n = 0; n < jobs.length; n += BATCH) await store.jobs.insert({ jobs: jobs.slice(n, n + BATCH) });
+    },
+  },
+  {
+    name: "10,000 jobs of as many keys whose time has not come",
+    async prepare(store) {
+      const due = { delayMs: 3_600_000 };
+      const jobs = Array.from({ length: 10_000 }, (_, n) => newJob({ type: "t", limitKey: `later ${n}`, due }));
+      for (let n = 0; n < jobs.length; n += BATCH) await store.jobs.insert({ jobs: jobs.slice(n, n + BATCH) });
+    },
+  },
+];
+
+/** What one key without room costs a claim: its first row, and the one that is held. */
+const BLOCKED_ROWS = 10 * 2;
+/** What a claim reads to see that something waits. */
+const LOOK_ROWS = 10;
+
+const amidKeys = ({ name, prepare }: KeyedCrowd): Case => ({
+  name: `a claim of jobs with keys among ${name} reads at most twice the rows it takes`,
+  needs: ["probe"],
+  async run(world) {
+    const probe = await power(world, "probe")();
+    const { store } = probe;
+    const workerId = await registerWorker(store);
+    // Plans are made, and may be kept, while the table is empty.
+    for (let round = 0; round < 7; round++) await claimKeyed(store, workerId, TAKEN);
+    await probe.vacuum();
+    await prepare(world.store, workerId);
+    for (const statistics of ["of the time before", "of now"]) {
+      const jobs = Array.from({ length: 2 * TAKEN }, (_, n) =>
+        newJob({ type: "t", limitKey: `free ${statistics} ${n}` }),
+      );
+      await store.jobs.insert({ jobs });
+      for (let round = 0; round < 2; round++) {
+        const { rows } = await probe.reads(async () =>
+          expect(await claimKeyed(store, workerId, TAKEN)).toHaveLength(TAKEN),
+        );
+        expect(rows, `statistics ${statistics}, round ${round}`).toBeLessThanOrEqual(
+          2 * TAKEN + BLOCKED_ROWS + LOOK_ROWS,
+        );
+      }
+      await probe.vacuum();
+    }
+  },
+});
+
 /** Verbs about some jobs by their ids, or about one worker's. */
 const ADDRESSED: readonly (readonly [
   string,
@@ -179,4 +250,7 @@ const amidWaiting: Case = {
 };
 
 /** What verbs cost: the rows they are about, whatever else lies in the table. */
-export const plansSuite: Suite = { topic: "plans", cases: [...CROWDS.map(amidCrowd), amidRuns, amidWaiting] };
+export const plansSuite: Suite = {
+  topic: "plans",
+  cases: [...CROWDS.map(amidCrowd), ...KEYED_CROWDS.map(amidKeys), amidRuns, amidWaiting],
+};

@@ -2,6 +2,7 @@ import { ForgeError } from "./errors.ts";
 import { isJobThread } from "./isolate/definitions.ts";
 import { newId } from "./id.ts";
 import type { Logger } from "./logger.ts";
+import { freeKeys } from "./maintenance/free-keys.ts";
 import { periodic } from "./maintenance/periodic.ts";
 import { rescueDead } from "./maintenance/rescue.ts";
 import { unservedCheck } from "./maintenance/unserved.ts";
@@ -89,8 +90,14 @@ export class Life {
         this.#log,
         Math.random,
       ),
+      periodic("concurrency keys", SWEEP_MS, () => this.#freeKeys(), this.#log, Math.random),
       periodic("ended jobs", SWEEP_MS, () => sweeper.sweep(), this.#log, Math.random),
     );
+  }
+
+  async #freeKeys(): Promise<void> {
+    const lanes = this.#worker?.lanesWithoutKeys() ?? [];
+    await freeKeys(this.#store.sweeps, lanes, () => this.#stopping !== null);
   }
 
   async #stop(timeoutMs: number): Promise<void> {

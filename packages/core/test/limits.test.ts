@@ -193,3 +193,25 @@ test("a job with a key that is retried waits for its key again, and its attempts
   ]);
   expect(order.toSorted()).toEqual(["a1", "a2", "b1"]);
 });
+
+test("a deploy that drops the key of a type frees the jobs that wait for it", async () => {
+  const keyed = counted("sync", {});
+  await using world = await openWorld({ jobs: [keyed.job], worker: false });
+  const ids = await world.forge.dispatchMany(keyed.job, inputs("a", "a", "a"));
+  const plain = counted("sync", { keyed: false });
+  await using next = await another(world.file, [plain.job]);
+  await until(() => plain.started.length === 3, { what: "all to run at once" });
+  plain.letAllGo();
+  await Promise.all(ids.map((id) => next.jobs.wait(id)));
+});
+
+test("a deploy that gives a type a key leaves the jobs of before without one", async () => {
+  const plain = counted("sync", { keyed: false });
+  await using world = await openWorld({ jobs: [plain.job], worker: false });
+  const ids = await world.forge.dispatchMany(plain.job, inputs("a", "a"));
+  const keyed = counted("sync", {});
+  await using next = await another(world.file, [keyed.job]);
+  await until(() => keyed.started.length === 2, { what: "both to run" });
+  keyed.letAllGo();
+  await Promise.all(ids.map((id) => next.jobs.wait(id)));
+});

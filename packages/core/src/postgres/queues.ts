@@ -1,4 +1,4 @@
-import { lane } from "../lane.ts";
+import { keyedLane, lane } from "../lane.ts";
 import type { QueueChange, QueueVerbs, WaitingLane } from "../store.ts";
 import { binaryArrays } from "./arrays.ts";
 import type { Database } from "./database.ts";
@@ -7,6 +7,8 @@ import { createOrders, nextVersion } from "./orders.ts";
 import type { Statement } from "./session.ts";
 import { unforeseen } from "./unforeseen-limit.ts";
 
+/** Of the jobs that wait parked for a concurrency key, so many are looked at for the one that is due the longest. */
+const PARKED_SEEN = 1_000;
 const MS = "interval '1 millisecond'";
 
 /** The columns that a change may name. */
@@ -26,28 +28,47 @@ export function createQueues(database: Database, hints: HintSink): QueueVerbs {
   // Ordered by all columns of the claim's index, so that each step is one descent into it.
   const firstAfter = (after: string): string => `SELECT j.lane FROM ${live} AS j
     WHERE j.ready_at IS NOT NULL ${after} ORDER BY j.lane, j.priority, j.ready_at, j.id LIMIT ${unforeseen("1")}`;
+  const parkedAfter = (after: string): string => `SELECT j.lane FROM ${live} AS j WHERE j.parked_at IS NOT NULL ${after}
+    ORDER BY j.lane, j.limit_key, j.priority, j.parked_at, j.id LIMIT ${unforeseen("1")}`;
   const lanes: Statement = {
     // A lane's head stands for all of it: two pairs of queue and type may share a lane, which this does not look for.
     text: `WITH RECURSIVE lanes AS (
         SELECT (${firstAfter("")}) AS lane
         UNION ALL SELECT (${firstAfter("AND j.lane > l.lane")}) FROM lanes AS l WHERE l.lane IS NOT NULL
+      ), parked AS (
+        SELECT (${parkedAfter("")}) AS lane
+        UNION ALL SELECT (${parkedAfter("AND j.lane > l.lane")}) FROM parked AS l WHERE l.lane IS NOT NULL
+      ), heads AS (
+        SELECT head.* FROM lanes, generate_series(0, 3) AS urgency, LATERAL (
+          SELECT j.queue, j.job_type, j.ready_at AS due_at FROM ${live} AS j
+          WHERE j.lane = lanes.lane AND j.priority = urgency AND j.ready_at IS NOT NULL
+          ORDER BY j.ready_at, j.id LIMIT ${unforeseen("1")}
+        ) AS head
+        UNION ALL
+        SELECT head.* FROM parked, LATERAL (
+          SELECT j.queue, j.job_type, j.parked_at FROM ${live} AS j
+          WHERE j.lane = parked.lane AND j.parked_at IS NOT NULL
+          ORDER BY j.limit_key, j.priority, j.parked_at, j.id LIMIT ${unforeseen(String(PARKED_SEEN))}
+        ) AS head
       )
-      SELECT head.queue, head.job_type, date_part('epoch', ${now("$1")} - min(head.ready_at)) * 1e3
-      FROM lanes, generate_series(0, 3) AS urgency, LATERAL (
-        SELECT j.queue, j.job_type, j.ready_at FROM ${live} AS j
-        WHERE j.lane = lanes.lane AND j.priority = urgency AND j.ready_at IS NOT NULL
-        ORDER BY j.ready_at, j.id LIMIT ${unforeseen("1")}
-      ) AS head
+      SELECT head.queue, head.job_type, date_part('epoch', ${now("$1")} - min(head.due_at)) * 1e3 FROM heads AS head
       GROUP BY head.queue, head.job_type ORDER BY head.queue, head.job_type`,
   };
   const depths: Statement = {
     text: `SELECT (SELECT count(*) FROM (
           SELECT FROM unnest($2::int4[], $3::int4[], $4::text[]) AS r (n, lane, job_type), generate_series(0, 3) AS urgency,
             LATERAL (
-              SELECT FROM ${live} AS j
-              WHERE j.lane = r.lane AND j.priority = urgency AND j.ready_at <= ${now("$6")}
-                AND j.queue = q.name AND j.job_type = r.job_type
-              ORDER BY j.ready_at, j.id LIMIT ${unforeseen("$5")}
+              (
+                SELECT FROM ${live} AS j
+                WHERE j.lane = r.lane AND j.priority = urgency AND j.ready_at <= ${now("$6")}
+                  AND j.queue = q.name AND j.job_type = r.job_type
+                ORDER BY j.ready_at, j.id LIMIT ${unforeseen("$5")}
+              ) UNION ALL (
+                SELECT FROM ${live} AS j
+                WHERE urgency = 0 AND j.lane = r.lane AND j.parked_at IS NOT NULL
+                  AND j.queue = q.name AND j.job_type = r.job_type
+                ORDER BY j.limit_key, j.priority, j.parked_at, j.id LIMIT ${unforeseen("$5")}
+              )
             ) AS due
           WHERE r.n = q.n LIMIT $5
         ) AS counted)
@@ -72,7 +93,7 @@ export function createQueues(database: Database, hints: HintSink): QueueVerbs {
     async depths({ queues: asked, limit }) {
       if (asked.length === 0) return [];
       const ranges = asked.flatMap(({ name, types }, n) =>
-        types.map((type) => ({ n: n + 1, lane: lane(name, type), type })),
+        types.flatMap((type) => [lane(name, type), keyedLane(name, type)].map((at) => ({ n: n + 1, lane: at, type }))),
       );
       const rows = await database.run<[number]>(depths, [
         binaryArrays.text(asked.map(({ name }) => name)),

@@ -1,4 +1,4 @@
-import { lane } from "../lane.ts";
+import { keyedLane, lane } from "../lane.ts";
 import type { QueueChange, QueueVerbs, WaitingLane } from "../store.ts";
 import { nextVersion } from "./orders.ts";
 import type { Statements } from "./statements.ts";
@@ -75,9 +75,29 @@ const LANES = `
     WHERE lane = lanes.lane AND priority = urgency.column1 AND ready_at IS NOT NULL ORDER BY ready_at LIMIT 1
   )`;
 
+/** Of the jobs that wait parked for a concurrency key, so many are looked at for the one that is due the longest. */
+const PARKED_SEEN = 1_000;
+
+const PARKED_LANE = `
+  SELECT lane FROM forge_live INDEXED BY forge_live_parked
+  WHERE lane > ? AND parked_at IS NOT NULL ORDER BY lane LIMIT 1`;
+
+const PARKED = `
+  SELECT queue, job_type AS type, ? - parked_at AS dueForMs FROM forge_live INDEXED BY forge_live_parked
+  WHERE lane = ? AND parked_at IS NOT NULL LIMIT ${PARKED_SEEN}`;
+
+function* parkedJobs(sql: Statements, now: number): Generator<WaitingLane> {
+  for (let last = -(2 ** 31) - 1; ;) {
+    const next = sql.get<{ lane: number }>(PARKED_LANE, last);
+    if (next === undefined) return;
+    yield* sql.all<WaitingLane>(PARKED, now, next.lane);
+    last = next.lane;
+  }
+}
+
 export function waitingLanes(sql: Statements, now: number): WaitingLane[] {
   const lanes = new Map<string, WaitingLane>();
-  for (const head of sql.all<WaitingLane>(LANES, now)) {
+  for (const head of [...sql.all<WaitingLane>(LANES, now), ...parkedJobs(sql, now)]) {
     const key = `${head.queue}\0${head.type}`;
     const dueForMs = Math.max(head.dueForMs, lanes.get(key)?.dueForMs ?? -Infinity);
     lanes.set(key, { ...head, dueForMs });
@@ -93,13 +113,25 @@ const DEPTH = `
     WHERE due.queue = ? AND due.job_type = wanted.key LIMIT ?
   )`;
 
+const PARKED_DEPTH = `
+  SELECT count(*) AS depth FROM (
+    SELECT 1 FROM json_each(?) wanted
+    CROSS JOIN forge_live due INDEXED BY forge_live_parked ON due.lane = wanted.value AND due.parked_at IS NOT NULL
+    WHERE due.queue = ? AND due.job_type = wanted.key LIMIT ?
+  )`;
+
 export function queueDepths(
   sql: Statements,
   now: number,
   { queues, limit }: Parameters<QueueVerbs["depths"]>[0],
 ): number[] {
   return queues.map(({ name, types }) => {
-    const lanes = Object.fromEntries(types.map((type) => [type, lane(name, type)]));
-    return sql.get<{ depth: number }>(DEPTH, JSON.stringify(lanes), now, name, limit)!.depth;
+    let depth = 0;
+    for (const laneOfType of [lane, keyedLane]) {
+      const lanes = JSON.stringify(Object.fromEntries(types.map((type) => [type, laneOfType(name, type)])));
+      depth += sql.get<{ depth: number }>(DEPTH, lanes, now, name, limit)!.depth;
+      if (laneOfType === keyedLane) depth += sql.get<{ depth: number }>(PARKED_DEPTH, lanes, name, limit)!.depth;
+    }
+    return Math.min(depth, limit);
   });
 }

@@ -29,7 +29,7 @@ import { toForgeError } from "./sqlite-error.ts";
 import type { Statements } from "./statements.ts";
 import { settleIn } from "./settle-in.ts";
 import { StoreTime } from "./store-time.ts";
-import { deadLetter, expiredKeys, ratePlaces } from "./sweeps.ts";
+import { deadLetter, expiredKeys, ratePlaces, unkeyed } from "./sweeps.ts";
 import { advance, trigger } from "./ticks.ts";
 import { update } from "./update.ts";
 import { Upkeep } from "./upkeep.ts";
@@ -145,6 +145,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       deadLetter: ({ afterMs, limit }) => write((tx) => deadLetter(tx, afterMs, limit)),
       expiredKeys: ({ limit }) => write((tx) => expiredKeys(tx, limit)),
       ratePlaces: ({ limit }) => write((tx) => ratePlaces(tx, limit)),
+      unkeyed: (args) => write((tx) => unkeyed(tx, args)),
     },
     rateLimits: {
       configure: (config) => write((tx) => configureRateLimit(tx, config)),

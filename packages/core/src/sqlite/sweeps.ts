@@ -1,3 +1,4 @@
+import { keyedLane, lane } from "../lane.ts";
 import type { ChangeHint } from "../store.ts";
 import type { WriteTx } from "./write-queue.ts";
 
@@ -35,4 +36,31 @@ const RATE_PLACES = `
 
 export function ratePlaces({ sql, now }: WriteTx, limit: number): number {
   return sql.run(RATE_PLACES, now - DAY_MS, limit);
+}
+
+const UNKEY = (waiting: string): string => `
+  UPDATE forge_live SET lane = ?, limit_key = NULL, ready_at = coalesce(ready_at, parked_at), parked_at = NULL
+  WHERE rowid IN (SELECT rowid FROM forge_live ${waiting} AND queue = ? AND job_type = ? LIMIT ?)`;
+
+const UNPARK = UNKEY("INDEXED BY forge_live_parked WHERE lane = ? AND parked_at IS NOT NULL");
+const UNREADY = UNKEY("INDEXED BY forge_live_ready WHERE lane = ? AND ready_at IS NOT NULL");
+
+export function unkeyed(
+  { sql, available }: WriteTx,
+  {
+    lanes,
+    limit,
+  }: { readonly lanes: readonly { readonly queue: string; readonly type: string }[]; readonly limit: number },
+): number {
+  let moved = 0;
+  for (const { queue, type } of lanes) {
+    const before = moved;
+    for (const text of [UNPARK, UNREADY]) {
+      if (moved < limit) {
+        moved += sql.run(text, lane(queue, type), keyedLane(queue, type), queue, type, limit - moved);
+      }
+    }
+    if (moved > before) available.add(queue);
+  }
+  return moved;
 }

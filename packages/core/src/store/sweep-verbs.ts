@@ -20,6 +20,14 @@ export interface SweepVerbs {
   /** Deletes places of rate limits that nobody took for a day. */
   ratePlaces(args: { limit: number }): Promise<number>;
   /**
+   * Frees waiting jobs of these types in these queues from their concurrency keys, since the definitions have none any more:
+   * they wait as any other job does, due as before. Held ones keep theirs until they wait again.
+   */
+  unkeyed(args: {
+    lanes: readonly { readonly queue: string; readonly type: string }[];
+    limit: number;
+  }): Promise<number>;
+  /**
    * Looks at up to `limit` ended rows of that status above the id `after` and up to `upTo`, in the order of the ids, and
    * deletes those that ended at least `olderThanMs` ago, with all that is kept of their jobs; not those that were dispatched
    * with a time of their own, nor what a live parent may still read, nor what others have locked. Keys that a completed job

@@ -280,6 +280,12 @@ export class Worker {
     else if (holding) this.#drop(holding.job);
   }
 
+  /** The types without concurrency keys that this worker runs, in each of its queues. */
+  lanesWithoutKeys(): { queue: string; type: string }[] {
+    const types = this.#types.filter((type) => this.#deps.definitions.get(type)?.concurrency === null);
+    return [...this.#loops.keys()].flatMap((queue) => types.map((type) => ({ queue, type })));
+  }
+
   /** Learns at once of orders that this process gave. Never rejects. */
   ordersChanged(): Promise<void> {
     return this.#orders.refresh();

@@ -5,6 +5,25 @@ import { insertJob, keyClaim, newJob, sqliteWorld } from "./sqlite-world.ts";
 
 const process = { host: "h", bootId: "b", pidNamespace: "n", pid: 1, processStart: "s" };
 
+/** The verbs of jobs under limits. */
+async function limitedVerbs(store: Store): Promise<void> {
+  await store.workers.register({ workerId: "limited", leaseMs: 1_000, process });
+  await store.queues.change({ name: "default", change: { globalConcurrency: 3 }, onlyAbsent: false });
+  await insertJob(store, { limitKey: "a" });
+  await insertJob(store, { limitKey: "b", due: { delayMs: 60_000 } });
+  const limits = { global: true, keyed: [{ type: "t", perKey: 1 }] };
+  const claim = { workerId: "limited", queue: "default", types: ["t"], limit: 10, oldestFirst: false, limits };
+  await store.jobs.nextDue(claim);
+  await store.jobs.claim(claim);
+  await store.queues.lanes();
+  await store.queues.depths({ queues: [{ name: "default", types: ["t"] }], limit: 10 });
+  await store.sweeps.unkeyed({ lanes: [{ queue: "default", type: "t" }], limit: 10 });
+  await store.rateLimits.configure({ scope: "s", tokens: 1, periodMs: 60_000, burst: 1 });
+  await store.rateLimits.acquire({ scope: "s", jobIds: ["a", "b"] });
+  await store.rateLimits.drain({ scope: "s", retryAfterMs: 10 });
+  await store.sweeps.ratePlaces({ limit: 10 });
+}
+
 /** Calls every verb, in a way that leads to every statement. */
 async function everyVerb(store: Store): Promise<void> {
   const claim = { workerId: "w", queue: "default", types: ["t", "u"], limit: 10 };
@@ -60,6 +79,7 @@ async function everyVerb(store: Store): Promise<void> {
   for (const status of ["completed", "failed", "cancelled"] as const) {
     await store.sweeps.retain({ status, olderThanMs: 0, upTo: "~", limit: 10 });
   }
+  await limitedVerbs(store);
 }
 
 /** Every statement on a table of jobs or keys that the verbs prepare. */
