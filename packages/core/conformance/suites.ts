@@ -1,3 +1,4 @@
+import { awaitedSuite } from "./awaited.suite.ts";
 import { cancelSuite } from "./cancel.suite.ts";
 import { changesSuite } from "./changes.suite.ts";
 import { childrenSuite } from "./children.suite.ts";
@@ -60,6 +61,7 @@ export const SUITES: readonly Suite[] = [
   ordersSuite,
   cancelSuite,
   childrenSuite,
+  awaitedSuite,
   retrySuite,
   historySuite,
   deadLettersSuite,

@@ -7,3 +7,8 @@ export type ChildId<Output = unknown> = string & { readonly [childOutput]: Outpu
 
 /** What one dispatch of a child may say about its job. It has its parent's owner, and no transaction of the caller's. */
 export type ChildOptions = Omit<DispatchOptions, "tx" | "owner">;
+
+/** The outputs of children in the order of their ids; `unknown` for an id that is plain text. */
+export type ChildOutputs<Ids extends readonly string[]> = {
+  -readonly [At in keyof Ids]: Ids[At] extends ChildId<infer Output> ? Output : unknown;
+};

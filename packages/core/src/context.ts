@@ -1,5 +1,5 @@
 import type { BoundFetch } from "./bound-fetch.ts";
-import type { ChildId, ChildOptions } from "./child-types.ts";
+import type { ChildId, ChildOptions, ChildOutputs } from "./child-types.ts";
 import type { JobDefinition } from "./define.ts";
 import type { DispatchOptions } from "./dispatch.ts";
 import type { Jobs } from "./forge-types.ts";
@@ -115,6 +115,20 @@ export interface JobContext extends ForgeContext {
     input: NoInfer<Input>,
     options?: ChildOptions,
   ) => Promise<ChildId<Output>>;
+  /**
+   * Waits until children of this job have completed, and answers their outputs in the order of the ids.
+   *
+   * The slot of this run is free for others meanwhile, and so are the places that it takes of its queue's limits; the
+   * timeout's clock runs on. Several waits may be under way at once. Rejects with a `ChildFailed` as soon as one of the
+   * children failed, is dead, was cancelled or deleted, while the others go on; with the `JobAborted` when `signal` aborts,
+   * at once where the process stops; with `BAD_REQUEST` for an id that is no child's of this job.
+   */
+  readonly waitForJobs: <const Ids extends readonly string[]>(ids: Ids) => Promise<ChildOutputs<Ids>>;
+  /**
+   * Makes this job's progress follow that of its children from now on: the mean over all that this run dispatched before and
+   * after, one that has ended counting as 100. Calls of `progress` are written in between; the last one stands.
+   */
+  readonly trackChildren: () => void;
 }
 
 /** What a cron's handler gets. */

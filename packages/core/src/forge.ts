@@ -118,6 +118,9 @@ export function createForge(options: ForgeOptions): Forge {
     const [row] = await newRows(job, [input], childOptions);
     return row as NewJob;
   };
+  const onChild = async (row: NewJob): Promise<void> => {
+    if (hooks.hasAny(row.type)) await hooks.dispatched([row], { told: true });
+  };
 
   const jobs = createJobs(
     store,
@@ -143,6 +146,7 @@ export function createForge(options: ForgeOptions): Forge {
           random: Math.random,
           dispatch,
           newChild,
+          onChild,
           jobs,
           hooks,
           mailer,

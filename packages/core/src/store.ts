@@ -227,11 +227,12 @@ export interface JobVerbs {
   insertClaimed(args: { job: NewJob; workerId: string }): Promise<boolean>;
   /**
    * Takes up to `limit` due jobs of the queue and of the given types for the worker, most urgent first, oldest first
-   * within a type; with `oldestFirst` by due time whatever the priority. Raises `attempts`, `claimNo` and `revision`.
+   * within a type; with `oldestFirst` by due time whatever the priority; with `among` only jobs of these ids, in that order, or
+   * of those that a run which waits has dispatched as its children. Raises `attempts`, `claimNo` and `revision`.
    * Takes nothing of a queue that is paused, and nothing for a worker that drains. Of a queue with a global limit it takes
    * jobs only where `limits` says so, and never so many that workers hold more of them than the limit allows; the same
    * holds for the jobs of one concurrency key. Those of keyed types come key by key in turn, most urgent and oldest first
-   * within a key, and in turn with the other types.
+   * within a key, and in turn with the other types. A run that waits for its children counts in no limit.
    */
   claim(args: {
     workerId: string;
@@ -240,6 +241,7 @@ export interface JobVerbs {
     limit: number;
     oldestFirst: boolean;
     limits?: ClaimLimits;
+    among?: readonly string[] | "awaited";
   }): Promise<ClaimedJob[]>;
   /**
    * Tells in how many milliseconds the next job of these becomes due (0 = now), or null if none waits, or none but such as

@@ -135,3 +135,21 @@ test("who cancels a parent cancels its children; a run that was cancelled makes 
   }
   expect(reasons).toEqual(["CANCELLED"]);
 });
+
+test("the hooks of a dispatch hear of children once each", async () => {
+  const heard: string[] = [];
+  const child = defineJob("child", { run: () => {} });
+  const parent = defineJob("parent", {
+    retry: { maxAttempts: 2, ...soon },
+    run: async (ctx) => {
+      await ctx.dispatchChild(child, 1);
+      if (!ctx.isLastAttempt) throw new Error("once more");
+    },
+  });
+  await using world = await openWorld({
+    jobs: [parent, child],
+    hooks: { onDispatch: (job) => void heard.push(job.name) },
+  });
+  await world.forge.jobs.wait(await world.forge.dispatch(parent, {}));
+  expect(heard).toEqual(["parent", "child"]);
+});

@@ -138,6 +138,8 @@ CREATE TABLE forge_saved (
 ) STRICT, WITHOUT ROWID;
 
 ALTER TABLE forge_live ADD COLUMN parent_id TEXT;
+-- Whether its run waits for children, and has lent its slot; of no meaning while no worker has the row.
+ALTER TABLE forge_live ADD COLUMN is_waiting INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE forge_ended ADD COLUMN parent_id TEXT;
 
 -- The children of a job, by what it calls them: a run that comes again finds them. A table of its own, where an index over

@@ -107,6 +107,15 @@ export function createChildren(database: Database, hints: HintSink): ChildVerbs 
       return found.map(([id, status, progress]) => ({ id, status, progress }));
     },
 
+    async setWaiting({ runs }) {
+      if (runs.length === 0) return;
+      await database.run(statements.setWaiting, [
+        binaryArrays.uuid(runs.map(({ id }) => id)),
+        binaryArrays.int4(runs.map(({ claimNo }) => claimNo)),
+        binaryArrays.int2(runs.map(({ isWaiting }) => (isWaiting ? 1 : 0))),
+      ]);
+    },
+
     async among({ parentId, ids }) {
       if (ids.length === 0) return [];
       const found = await database.run<Row & [string]>(statements.among, [parentId, binaryArrays.uuid(ids)]);
@@ -121,6 +130,7 @@ interface ChildStatements {
   readonly supersede: Statement;
   readonly link: Statement;
   readonly progress: Statement;
+  readonly setWaiting: Statement;
   readonly among: Statement;
 }
 
@@ -163,6 +173,17 @@ function childStatements(tables: Tables): ChildStatements {
         ))`,
     },
     progress: { text: byId(tables, { live: "id, status, progress", ended: "id, status, progress" }) },
+    setWaiting: {
+      text: `WITH said AS (SELECT * FROM unnest($1::uuid[], $2::int4[], $3::int2[]) AS said (id, claim_no, is_waiting))
+        UPDATE ${live} AS l SET is_waiting = said.is_waiting = 1 FROM said
+        WHERE l.id = said.id AND l.claim_no = said.claim_no AND l.ctid = ANY (ARRAY(
+          SELECT row.ctid FROM (SELECT id, claim_no FROM said ORDER BY id) AS run, LATERAL (
+            SELECT l.ctid FROM ${live} AS l
+            WHERE l.id = run.id AND l.claim_no = run.claim_no AND l.status IN ('claimed', 'running', 'cancel_requested')
+            FOR NO KEY UPDATE
+          ) AS row
+        ))`,
+    },
     among: { text: `SELECT DISTINCT child_id FROM ${children} WHERE parent_id = $1 AND child_id = ANY ($2::uuid[])` },
   };
 }

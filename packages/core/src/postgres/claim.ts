@@ -1,6 +1,13 @@
 import { type ClaimedJob, type ClaimLimits, type JobVerbs, PRIORITIES, type Priority } from "../store.ts";
 import { ClaimPositions, FROM_START, type Range, type Reach, type Walked } from "./claim-positions.ts";
-import { type Bound, type ClaimedRow, type ClaimScope, ClaimStatements, type ClaimTake } from "./claim-statements.ts";
+import {
+  type AmongScope,
+  type Bound,
+  type ClaimedRow,
+  type ClaimScope,
+  ClaimStatements,
+  type ClaimTake,
+} from "./claim-statements.ts";
 import type { Database } from "./database.ts";
 import type { HintSink } from "./hints.ts";
 import { KeyedClaim, type Run } from "./keyed-claim.ts";
@@ -111,12 +118,28 @@ export function createClaim(database: Database, hints: HintSink): Pick<JobVerbs,
     return taken;
   }
 
+  async function takeAmong(
+    scope: AmongScope,
+    taking: ClaimTake,
+    among: readonly string[] | "awaited",
+  ): Promise<ClaimedRow[]> {
+    const found =
+      among === "awaited" ? (await run<[id: string]>(statements.awaited(scope, taking.limit))).flat() : among;
+    const ids = [...new Set(found)];
+    if (ids.length === 0) return [];
+    const places = new Map(ids.map((id, n) => [id, n]));
+    const rows = await run<ClaimedRow>(statements.among(scope, taking, ids));
+    return rows.toSorted((a, b) => places.get(a[0])! - places.get(b[0])!);
+  }
+
   return {
     async claim(claim) {
-      const { queue, types, limit, limits } = claim;
+      const { queue, workerId, types, limit, limits, among } = claim;
       if (types.length === 0 || limit <= 0) return [];
       let taken: ClaimedRow[];
-      if (limits === undefined) taken = await take(statements, run, claim);
+      if (among !== undefined) {
+        taken = await takeAmong({ queue, types, offsetMs: database.offsetMs }, { workerId, limit }, among);
+      } else if (limits === undefined) taken = await take(statements, run, claim);
       else {
         // Those with keys and those without take turns at coming first.
         const parts: Part[] = isTurn(walkOf(queue)) ? ["keyed", "plain"] : ["plain", "keyed"];

@@ -76,7 +76,7 @@ export class KeyedStatements {
     const free = `LATERAL (
         SELECT $4::int4 - count(*) AS places FROM (
           SELECT FROM ${live} AS j
-          WHERE j.lane = $1 AND j.limit_key BETWEEN head.limit_key AND head.limit_key AND j.worker_id IS NOT NULL
+          WHERE j.lane = $1 AND j.limit_key BETWEEN head.limit_key AND head.limit_key AND j.worker_id IS NOT NULL AND NOT j.is_waiting
             AND ${decides("$2", "$3")}
           ORDER BY j.limit_key LIMIT ${unforeseen("$4")}
         ) AS held

@@ -19,7 +19,7 @@ export class QueueRoom {
     // workers hold, as the statement of the beat does.
     this.#room = {
       text: `SELECT greatest(0, q.global_concurrency - (SELECT count(*) FROM (
-          SELECT FROM ${live} WHERE worker_id > '' AND queue = q.name ORDER BY worker_id LIMIT ${unforeseen("q.global_concurrency")}
+          SELECT FROM ${live} WHERE worker_id > '' AND NOT is_waiting AND queue = q.name ORDER BY worker_id LIMIT ${unforeseen("q.global_concurrency")}
         ) AS held))
         FROM ${queues} AS q WHERE q.name = $1 AND q.global_concurrency IS NOT NULL`,
     };

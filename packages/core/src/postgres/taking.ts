@@ -25,7 +25,7 @@ export function taking({ live, workers }: Tables, picked: string, { now, workerI
         SELECT FROM ${workers} WHERE id = ${workerId} AND retired_at IS NULL AND draining_at IS NULL FOR KEY SHARE
       )
     UPDATE ${live} SET
-      status = 'claimed', ${leaves} = NULL, worker_id = ${workerId}, claimed_at = ${now},
+      status = 'claimed', ${leaves} = NULL, worker_id = ${workerId}, claimed_at = ${now}, is_waiting = false,
       attempts = attempts + 1, claim_no = claim_no + 1, revision = revision + 1
     WHERE ctid = ANY (CASE
       WHEN (SELECT places <> '{}' FROM picked) AND EXISTS (SELECT FROM alive) THEN (SELECT places FROM picked)

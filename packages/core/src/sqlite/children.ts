@@ -55,6 +55,14 @@ export function readProgress(sql: Statements, ids: readonly string[]): ChildProg
   return sql.all<ChildProgress>(PROGRESS, wanted, wanted).map((row) => ({ ...row }));
 }
 
+const SET_WAITING = `
+  UPDATE forge_live SET is_waiting = ?
+  WHERE id = ? AND claim_no = ? AND status IN ('claimed', 'running', 'cancel_requested')`;
+
+export function setWaiting({ sql }: WriteTx, runs: readonly (ParentRun & { isWaiting: boolean })[]): void {
+  for (const { id, claimNo, isWaiting } of runs) sql.run(SET_WAITING, isWaiting ? 1 : 0, id, claimNo);
+}
+
 const AMONG = `
   SELECT child_id AS id FROM forge_children WHERE parent_id = ? AND child_id IN (SELECT value FROM json_each(?))`;
 

@@ -13,6 +13,7 @@ export interface ClaimArgs {
   readonly limit: number;
   readonly oldestFirst: boolean;
   readonly limits?: ClaimLimits;
+  readonly among?: readonly string[] | "awaited";
 }
 
 /** Waiting rows of one priority and one type: a stretch of the claim's index, which begins with the longest due. */
@@ -56,7 +57,7 @@ type DueRow = readonly [
 
 const TAKE = `
   UPDATE forge_live
-  SET status = 'claimed', ready_at = NULL, worker_no = ?, claimed_at = ?,
+  SET status = 'claimed', ready_at = NULL, worker_no = ?, claimed_at = ?, is_waiting = 0,
     attempts = attempts + 1, claim_no = claim_no + 1, revision = revision + 1
   WHERE rowid IN (SELECT value FROM json_each(?))`;
 
@@ -66,6 +67,7 @@ export function claim(tx: WriteTx, args: ClaimArgs, turn: number, turns: KeyTurn
   const no = takerNo(tx.sql, args.workerId);
   if (no === undefined) return [];
   const { queue, limits } = args;
+  if (args.among !== undefined) return isOpen(tx.sql, queue) ? takeAmong(tx, args, args.among, no) : [];
   const claims = limits === undefined ? 0 : turns.next(queue);
   if (limits === undefined) return isOpen(tx.sql, queue) ? takePlain(tx, args, no, turn) : [];
   // One who does not say that the queue is limited has not heard of it, and takes nothing.
@@ -133,12 +135,58 @@ interface Taking extends Range {
 function takeDue(tx: WriteTx, { priority, type, queue, until, limit, no }: Taking): ClaimedJob[] {
   const rows = tx.sql.tuples<DueRow>(DUE, lane(queue, type), priority, until, queue, type, limit);
   tx.sql.run(TAKE, no, tx.now, JSON.stringify(rows.map(([rowid]) => rowid)));
-  return rows.map(([, id, input, owner, attempts, maxAttempts, claimNo, deaths, overrides, before]) => {
-    const revision = before + 1;
-    tx.moved.push({ id, revision });
-    const run = { attempt: attempts + 1, maxAttempts, claimNo: claimNo + 1, deaths, overrides, revision };
-    return { id, type, queue, priority: PRIORITIES[priority]!, input, owner, ...run };
-  });
+  return rows.map((row) => claimedOf(tx, row, queue, type, priority));
+}
+
+/** A row that was taken, as it is after that. */
+function claimedOf(
+  tx: WriteTx,
+  [, id, input, owner, attempts, maxAttempts, claimNo, deaths, overrides, before]: readonly [...DueRow, ...unknown[]],
+  queue: string,
+  type: string,
+  priority: number,
+): ClaimedJob {
+  const revision = before + 1;
+  tx.moved.push({ id, revision });
+  const run = { attempt: attempts + 1, maxAttempts, claimNo: claimNo + 1, deaths, overrides, revision };
+  return { id, type, queue, priority: PRIORITIES[priority]!, input, owner, ...run };
+}
+
+// The index over workers leads to the runs that wait, however many jobs wait for a worker.
+const AWAITED = `
+  SELECT c.child_id AS id FROM forge_live parent INDEXED BY forge_live_worker
+  CROSS JOIN forge_children c ON c.parent_id = parent.id
+  CROSS JOIN forge_live job ON job.id = c.child_id
+  WHERE parent.worker_no IS NOT NULL AND parent.is_waiting = 1
+    AND job.ready_at <= ? AND job.queue = ? AND job.job_type IN (SELECT value FROM json_each(?)) LIMIT ?`;
+
+const DUE_AMONG = `
+  SELECT job.rowid, job.id, input, owner, attempts, max_attempts, claim_no, deaths, overrides, revision, job_type, priority
+  FROM json_each(?) wanted CROSS JOIN forge_live job ON job.id = wanted.value
+  WHERE ready_at <= ? AND queue = ? AND job_type IN (SELECT value FROM json_each(?)) LIMIT ?`;
+
+/** Takes the jobs that are due among the given, or among those that runs wait for. */
+function takeAmong(
+  tx: WriteTx,
+  { queue, types, limit }: ClaimArgs,
+  among: readonly string[] | "awaited",
+  no: number,
+): ClaimedJob[] {
+  const wanted = JSON.stringify(types);
+  const ids =
+    among === "awaited"
+      ? tx.sql.all<{ id: string }>(AWAITED, tx.now, queue, wanted, limit).map(({ id }) => id)
+      : [...new Set(among)];
+  const rows = tx.sql.tuples<readonly [...DueRow, type: string, priority: number]>(
+    DUE_AMONG,
+    JSON.stringify([...new Set(ids)]),
+    tx.now,
+    queue,
+    wanted,
+    limit,
+  );
+  tx.sql.run(TAKE, no, tx.now, JSON.stringify(rows.map(([rowid]) => rowid)));
+  return rows.map((row) => claimedOf(tx, row, queue, row[10], row[11]));
 }
 
 /** In how many milliseconds the next of these jobs becomes due; null if none waits, or none may be had. */

@@ -22,7 +22,7 @@ const NEXT_KEY = `
 const HELD = `
   SELECT count(*) AS held FROM (
     SELECT 1 FROM forge_live INDEXED BY forge_live_keyed
-    WHERE lane = ? AND limit_key = ? AND worker_no IS NOT NULL AND queue = ? AND job_type = ? LIMIT ?
+    WHERE lane = ? AND limit_key = ? AND worker_no IS NOT NULL AND is_waiting = 0 AND queue = ? AND job_type = ? LIMIT ?
   )`;
 
 const PARKED = `
@@ -34,7 +34,7 @@ const PARKED = `
 
 const TAKE = `
   UPDATE forge_live
-  SET status = 'claimed', parked_at = NULL, worker_no = ?, claimed_at = ?,
+  SET status = 'claimed', parked_at = NULL, worker_no = ?, claimed_at = ?, is_waiting = 0,
     attempts = attempts + 1, claim_no = claim_no + 1, revision = revision + 1
   WHERE rowid = ?`;
 

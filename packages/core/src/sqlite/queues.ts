@@ -18,7 +18,7 @@ const LIMIT = "SELECT global_concurrency AS most FROM forge_queues WHERE name = 
 
 const HELD = `
   SELECT count(*) AS held FROM (
-    SELECT 1 FROM forge_live INDEXED BY forge_live_worker WHERE worker_no IS NOT NULL AND queue = ? LIMIT ?
+    SELECT 1 FROM forge_live INDEXED BY forge_live_worker WHERE worker_no IS NOT NULL AND is_waiting = 0 AND queue = ? LIMIT ?
   )`;
 
 /** How many jobs more may be held of a queue: infinitely many without a global limit, none while it is paused. */

@@ -5,7 +5,7 @@ import { patiently } from "./back-off.ts";
 import { CallerTransactions } from "./caller-transaction.ts";
 import { cancel } from "./cancel.ts";
 import { SqliteChanges } from "./changes.ts";
-import { childrenAmong, dispatchChildren, readProgress } from "./children.ts";
+import { childrenAmong, dispatchChildren, readProgress, setWaiting } from "./children.ts";
 import { claim, nextDue } from "./claim.ts";
 import { KeyTurns } from "./keyed-claim.ts";
 import { Connection } from "./connection.ts";
@@ -134,6 +134,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     children: {
       dispatch: ({ calls }) => write((tx) => dispatchChildren(tx, calls)),
       progress: ({ ids }) => read((sql) => readProgress(sql, ids)),
+      setWaiting: ({ runs }) => write((tx) => setWaiting(tx, runs)),
       among: ({ parentId, ids }) => read((sql) => childrenAmong(sql, parentId, ids)),
     },
     sweeps: {

@@ -43,6 +43,10 @@ export interface ChildVerbs {
   dispatch(args: { calls: readonly ChildCall[] }): Promise<ChildResult[]>;
   /** Reads how far these jobs are; unknown ids are left out. */
   progress(args: { ids: readonly string[] }): Promise<ChildProgress[]>;
+  /**
+   * Notes which runs wait for children, each fenced by (id, claimNo); a later claim of the row clears it. No revision rises.
+   */
+  setWaiting(args: { runs: readonly (ParentRun & { readonly isWaiting: boolean })[] }): Promise<void>;
   /** Tells which of these ids `dispatch` has answered for this parent. */
   among(args: { parentId: string; ids: readonly string[] }): Promise<string[]>;
 }

@@ -3,6 +3,7 @@ import type { ClaimedJob, ClaimLimits, JobVerbs } from "../store.ts";
 import { type ClaimPlan, ClaimPlans } from "./claim-plan.ts";
 import { Pace } from "./pace.ts";
 import type { Room } from "./room.ts";
+import type { SlotLane } from "./slot-loan.ts";
 
 /** What a claim loop asks of the worker around it. */
 export interface ClaimHost {
@@ -26,6 +27,11 @@ export interface ClaimHost {
   giveBack(job: ClaimedJob): void;
   /** Starts the job's handler; the loop's `slotFreed` is called once it gave its slot back. */
   start(job: ClaimedJob): void;
+  /**
+   * Jobs that runs of this process wait for and that no worker has begun as far as is known, the latest wait first. Null
+   * where the jobs of this queue cannot be taken one by one, since limits count them.
+   */
+  awaited(limit: number): readonly string[] | null;
 }
 
 const LARGEST_CLAIM = 1_000;
@@ -35,6 +41,10 @@ const DUE_CHECK_MS = 200;
 const OLDEST_EVERY = 10;
 const LONGEST_PAUSE_MS = 5_000;
 const STUCK_MS = 1_000;
+/** How many handlers may wait for children for each slot; beyond, only children are claimed. */
+const WAITING_PER_SLOT = 10;
+const AWAITED_AT_ONCE = 200;
+const LOOK_ELSEWHERE_MS = 1_000;
 
 /**
  * Keeps the slots of one queue busy.
@@ -42,10 +52,11 @@ const STUCK_MS = 1_000;
  * Draining: claims follow each other, one under way at a time, while slots or buffer have room and each comes back full.
  * Asleep, after a claim that came back short: woken by a hint, by the next job that falls due, or after a second; a slot
  * that falls free does not wake it. Pausing, after a failed claim: hints are ignored until a jittered wait is over. Closed:
- * nothing is claimed or started until it is opened again, and a claim under way hands what it brings to the host.
+ * nothing is claimed or started until it is opened again, and a claim under way hands what it brings to the host. Crowded,
+ * while ten handlers a slot wait for children: nothing is claimed besides children that are waited for, here or elsewhere.
  * Stopped: nothing is claimed or started any more.
  */
-export class ClaimLoop {
+export class ClaimLoop implements SlotLane {
   readonly #host: ClaimHost;
   readonly #queue: string;
   readonly #types: readonly string[];
@@ -55,6 +66,10 @@ export class ClaimLoop {
   #buffer: ClaimedJob[] = [];
   #taken = 0;
   #running = 0;
+  /** Handlers that wait for children, their slots lent. */
+  #lent = 0;
+  readonly #returning = new Map<object, () => void>();
+  #lookedElsewhere = -Infinity;
   #claiming: Promise<void> | null = null;
   #hinted = false;
   #asleep = false;
@@ -101,6 +116,7 @@ export class ClaimLoop {
   lendSlot(): string | null {
     if (!this.#asleep || this.#closed || this.#stopped || this.#running >= this.#slots || !this.#host.mayStart())
       return null;
+    if (this.#isCrowded || this.#returning.size > 0) return null;
     const workerId = this.#host.workerId();
     if (workerId !== null) this.#running++;
     return workerId;
@@ -119,8 +135,40 @@ export class ClaimLoop {
     this.pump();
   }
 
+  lend(): void {
+    this.#running--;
+    this.#lent++;
+    if (!this.#isCrowded) return this.pump();
+    // What waits here may be what somebody waits for elsewhere.
+    for (const job of this.takeBuffered()) this.#host.giveBack(job);
+    this.wake();
+  }
+
+  regain(borrower: object, resume: () => void): void {
+    this.#returning.set(borrower, resume);
+    this.pump();
+  }
+
+  takeBack(borrower: object): void {
+    this.#returning.delete(borrower);
+    const wasCrowded = this.#isCrowded;
+    this.#running++;
+    this.#lent--;
+    // What waits besides children was not looked at for a while.
+    if (wasCrowded && !this.#isCrowded) this.#asleep = false;
+  }
+
+  stopRegaining(borrower: object): void {
+    this.#returning.delete(borrower);
+  }
+
   /** Starts what may start, and claims what there is room for. */
   pump(): void {
+    for (const [borrower, resume] of this.#returning) {
+      if (this.#running >= this.#slots) break;
+      this.takeBack(borrower);
+      resume();
+    }
     if (this.#closed) return;
     while (this.#waiting > 0 && this.#running < this.#slots && !this.#stopped && this.#host.mayStart()) {
       const job = this.#shift();
@@ -186,6 +234,10 @@ export class ClaimLoop {
     return this.#slots - this.#running - this.#waiting;
   }
 
+  get #isCrowded(): boolean {
+    return this.#lent >= WAITING_PER_SLOT * this.#slots;
+  }
+
   get #waiting(): number {
     return this.#buffer.length - this.#taken;
   }
@@ -216,6 +268,8 @@ export class ClaimLoop {
    * limit only free slots count, since a job that waited here would keep another from running elsewhere.
    */
   #room(): number {
+    // Handlers that wait take next to no time of their slots: going by that, far too many would be fetched.
+    if (this.#lent > 0) return Math.max(this.#slots - this.#running - this.#waiting, 0);
     const isLimited = this.#host.limits() !== undefined;
     const ahead = isLimited ? 0 : Math.floor(this.#pace.jobsWithin(PREFETCH_MS, this.#slots));
     const prefetch = Math.min(ahead, LARGEST_CLAIM);
@@ -267,7 +321,7 @@ export class ClaimLoop {
     try {
       const oldestFirst = count % OLDEST_EVERY === 0;
       if (types.length > 0 && limit > 0)
-        jobs = await this.#host.jobs.claim({
+        jobs = await this.#take({
           workerId,
           queue: this.#queue,
           types,
@@ -291,6 +345,18 @@ export class ClaimLoop {
     return this.#host.jobs.nextDue(limits === undefined ? asked : { ...asked, limits });
   }
 
+  async #take(claim: Parameters<JobVerbs["claim"]>[0]): Promise<ClaimedJob[]> {
+    const { jobs } = this.#host;
+    const ids = this.#isCrowded ? this.#host.awaited(AWAITED_AT_ONCE) : null;
+    if (ids === null) return jobs.claim(claim);
+    const taken = ids.length === 0 ? [] : await jobs.claim({ ...claim, oldestFirst: false, among: ids });
+    // Those that others wait for, too: two processes that are crowded might else wait for each other.
+    const now = this.#host.now();
+    if (taken.length > 0 || now - this.#lookedElsewhere < LOOK_ELSEWHERE_MS) return taken;
+    this.#lookedElsewhere = now;
+    return jobs.claim({ ...claim, oldestFirst: false, among: "awaited" });
+  }
+
   #sleep(): void {
     this.#asleep = true;
     if (this.#stopped || this.#closed) return;
@@ -303,7 +369,8 @@ export class ClaimLoop {
     this.#lastDueCheck = this.#host.now();
     let due: number | null = null;
     try {
-      due = await this.#nextDue(this.#plans?.claimable() ?? this.#types);
+      // What is due next says nothing of the children among it.
+      if (!this.#isCrowded) due = await this.#nextDue(this.#plans?.claimable() ?? this.#types);
     } catch {
       // The claim after the ceiling meets the same trouble, and reports it.
     }

@@ -1,6 +1,6 @@
 import { type BoundFetch, boundFetch } from "../bound-fetch.ts";
 import type { CronContext, ForgeContext, JobContext, JobRateLimit } from "../context.ts";
-import type { ChildId, ChildOptions } from "../child-types.ts";
+import type { ChildId, ChildOptions, ChildOutputs } from "../child-types.ts";
 import type { JobDefinition } from "../define.ts";
 import { childLogger, type Logger } from "../logger.ts";
 import type { JobMail } from "../mail/mailer.ts";
@@ -51,6 +51,8 @@ export const CONTEXT_NAMES: readonly (keyof CronContext)[] = [
   "dispatchChild",
   "settleIn",
   "mail",
+  "waitForJobs",
+  "trackChildren",
 ];
 
 /** Makes the `ctx` of one run. */
@@ -105,6 +107,9 @@ export function jobContext({
     dispatchChild: <Input, Output>(child: JobDefinition<Input, Output>, input: Input, options?: ChildOptions) =>
       unwatched(children().dispatch(child, input, options) as Promise<ChildId<Output>>),
     settleIn: (tx, output) => unwatched(settleIn().settle(tx, output)),
+    waitForJobs: <const Ids extends readonly string[]>(ids: Ids) =>
+      unwatched(children().wait(ids) as Promise<ChildOutputs<Ids>>),
+    trackChildren: () => children().track(),
   };
   return Object.assign(own, shared);
 }

@@ -10,6 +10,7 @@ import type { ChildDesk } from "./children.ts";
 import type { UpdateSource } from "./flusher.ts";
 import type { Run } from "./run.ts";
 import type { SavedBatches } from "./saved.ts";
+import type { SlotLane } from "./slot-loan.ts";
 
 /** What a run asks of the worker around it. */
 export interface RunHost {
@@ -31,6 +32,10 @@ export interface RunHost {
   readonly children: ChildDesk;
   /** Whether the end of this job makes room under a limit. */
   isLimited(job: ClaimedJob): boolean;
+  /** Where the run has its slot. */
+  lane(run: Run): SlotLane;
+  /** The run begins to wait for children, its slot lent, or has its slot back. */
+  onWaiting(run: Run, isWaiting: boolean): void;
   push(update: RunUpdate, source: UpdateSource): void;
   /** The handler has ended, or is given up on while it still runs (`zombie`). Called once. */
   freeSlot(run: Run, zombie: boolean): void;

@@ -17,6 +17,7 @@ import { type Ending, endedBadly, hopeless, outputJson } from "./verdict.ts";
 import { aborted, StopSwitch } from "./stop-switch.ts";
 import { SavedState } from "./saved.ts";
 import { type Completion, SettledInVain, SettleIn } from "./settle-in.ts";
+import { SlotLoan } from "./slot-loan.ts";
 import { unwatched } from "./unwatched.ts";
 
 /**
@@ -41,6 +42,7 @@ export class Run implements UpdateSource {
   #children: RunChildren | null = null;
   #isolated: IsolatedCall | null = null;
   readonly #stop: StopSwitch;
+  #loan: SlotLoan | null = null;
   #startedAt = 0;
   #settled = false;
   #ended = false;
@@ -62,9 +64,9 @@ export class Run implements UpdateSource {
     this.#hooks = host.hooks.hasAny(job.type) ? new RunHooks(host.hooks, job, () => this.#context()) : null;
   }
 
-  /** How long the handler has had its slot, in milliseconds. */
+  /** How long the handler has had its slot, in milliseconds; what it waited for children is not part of it. */
   get ms(): number {
-    return performance.now() - this.#startedAt;
+    return performance.now() - this.#startedAt - (this.#loan?.waitedMs ?? 0);
   }
 
   /** Whether the handler was told to stop. */
@@ -72,9 +74,14 @@ export class Run implements UpdateSource {
     return this.#stop.reason !== null;
   }
 
-  /** Whether the handler has not given its slot back yet. */
+  /** Whether the handler has not given its slot back yet, nor lent it while it waits. */
   get holdsSlot(): boolean {
-    return this.#slotHeld;
+    return this.#slotHeld && !this.waits;
+  }
+
+  /** Whether the handler waits for children, its slot lent. */
+  get waits(): boolean {
+    return this.#loan?.isLent === true;
   }
 
   /** Whether the outcome is handed in. */
@@ -95,6 +102,8 @@ export class Run implements UpdateSource {
       end = { thrown: tame(thrown) };
     }
     this.#ended = true;
+    this.#children?.close();
+    this.#loan?.end();
     this.#stop.disarm();
     const completion = this.#settleIn?.completion ?? null;
     if (completion !== null) end = await this.#endAfterTransaction(end, completion);
@@ -238,7 +247,15 @@ export class Run implements UpdateSource {
       this.abort("CANCELLED");
       return this.#stop.reason ?? aborted("CANCELLED");
     };
-    const link = { job: this.job, onStale: () => this.#onStale(), onCancelled };
+    this.#loan ??= new SlotLoan(this.#host.lane(this), this, (isWaiting) => this.#host.onWaiting(this, isWaiting));
+    const link = {
+      job: this.job,
+      loan: this.#loan,
+      signal: () => this.#stop.signal,
+      progress: (percent: number) => this.#progress(percent, undefined),
+      onStale: () => this.#onStale(),
+      onCancelled,
+    };
     return (this.#children ??= new RunChildren(link, this.#host.children));
   }
 

@@ -26,7 +26,9 @@ import type { RunHost } from "./run-host.ts";
 import { SavedBatches } from "./saved.ts";
 import { GRACE_MS } from "./stop-switch.ts";
 import { ScaleDown } from "./scale-down.ts";
+import { Suspects } from "./suspects.ts";
 import { TokenDesk } from "./token-desk.ts";
+import { WaitingFlags } from "./waiting-flags.ts";
 
 /** What a worker is made of. */
 export interface WorkerDeps {
@@ -46,6 +48,8 @@ export interface WorkerDeps {
   readonly random: () => number;
   readonly dispatch: Forge["dispatch"];
   readonly newChild: NewChild;
+  /** A child was inserted. Never rejects. */
+  readonly onChild: (row: NewJob) => Promise<void>;
   readonly jobs: Jobs;
   readonly mailer: Mailer | null;
   readonly hooks: HookRunner;
@@ -94,9 +98,10 @@ export class Worker {
   readonly #loops = new Map<string, ClaimLoop>();
   readonly #held = new Map<string, Holding>();
   readonly #zombies = new Map<string, number>();
-  readonly #suspects: ClaimedJob[] = [];
+  readonly #suspects: Suspects;
+  readonly #children: ChildDesk;
+  readonly #waitingFlags: WaitingFlags;
   readonly #lending: Lending;
-  #suspectRunning: Run | null = null;
   #strayRows = new Map<string, number>();
   #running = 0;
   #stopping = false;
@@ -166,6 +171,9 @@ export class Worker {
       deps.leaseMs,
       thisProcess(),
     );
+    this.#suspects = new Suspects((job) => this.#start(job), log);
+    this.#children = new ChildDesk(store, deps);
+    this.#waitingFlags = new WaitingFlags(store.children);
     const desk = new TokenDesk(store.rateLimits);
     this.#runHost = {
       log,
@@ -180,7 +188,9 @@ export class Worker {
       settleIn: (args) => store.jobs.settleIn(args),
       mail: (signal) => jobMail(deps.mailer, signal),
       rateLimit: (jobId, signal) => jobRateLimit(jobId, signal, desk, store.rateLimits),
-      children: new ChildDesk(store, deps.newChild),
+      children: this.#children,
+      lane: (run) => (this.#suspects.has(run) ? this.#suspects : (this.#loops.get(run.job.queue) as ClaimLoop)),
+      onWaiting: (run, isWaiting) => this.#onWaiting(run, isWaiting),
       isLimited: (job) => this.#limits.counts(job),
       push: (update, source) => this.#flusher.push(update, source),
       mayAbandon: ({ job }) => this.#stopping || (this.#zombies.get(job.queue) ?? 0) < this.#slots(job.queue),
@@ -203,8 +213,12 @@ export class Worker {
       },
       onMoved: (hints, origin) => {
         if (origin === "foreign") this.#cancelWatch.onMoved(hints);
+        this.#children.watch.onMoved(hints);
       },
-      onLive: (live) => this.#orders.hears(live),
+      onLive: (live) => {
+        this.#orders.hears(live);
+        this.#children.watch.hears(live);
+      },
       onOrders: () => void this.#orders.refresh(),
     });
     this.#unwatchLag = watchLoopLag(this.lease.intervalMs, this.#deps.log);
@@ -227,11 +241,15 @@ export class Worker {
       loop.stop();
       for (const job of loop.takeBuffered()) this.#giveBack(job);
     }
-    for (const job of this.#suspects.splice(0)) this.#giveBack(job);
+    for (const job of this.#suspects.remove(() => true)) this.#giveBack(job);
+    // Nothing starts here any more that they could wait for; elsewhere they go on.
+    for (const { run } of this.#held.values()) if (run?.waits === true) run.abort("SHUTDOWN");
     await this.#handlersEnd(timeoutMs);
     this.#unsubscribe();
     this.#unwatchLag();
     this.#cancelWatch.stop();
+    this.#children.watch.stop();
+    this.#waitingFlags.stop();
     if (!(await within(this.#lastWrites(), LAST_WRITES_MS))) {
       this.#deps.log.error(
         "The database does not answer; what the last jobs reported is lost, and they will run again",
@@ -310,9 +328,7 @@ export class Worker {
       loop.open();
       if (limitMoved) loop.wake();
     }
-    const closed = this.#suspects.filter(({ queue }) => this.#isClosed(queue));
-    for (const job of closed) this.#suspects.splice(this.#suspects.indexOf(job), 1);
-    for (const job of closed) this.#giveBack(job);
+    for (const job of this.#suspects.remove(({ queue }) => this.#isClosed(queue))) this.#giveBack(job);
   }
 
   #isClosed(queue: string): boolean {
@@ -326,7 +342,7 @@ export class Worker {
   /** The runs that hold slots of the queue; suspects run beside them. */
   #runsIn(queue: string): Run[] {
     const runs = [...this.#held.values()].flatMap(({ run }) => (run === null ? [] : [run]));
-    return runs.filter((run) => run.job.queue === queue && run.holdsSlot && run !== this.#suspectRunning);
+    return runs.filter((run) => run.job.queue === queue && run.holdsSlot && !this.#suspects.has(run));
   }
 
   #makeLoop(queue: string, slots: number): ClaimLoop {
@@ -344,6 +360,7 @@ export class Worker {
       start: (job: ClaimedJob) => void this.#start(job),
       limits: () => this.#limits.of(queue),
       claimLimits: () => this.#limits.ofClaim(queue),
+      awaited: (limit: number) => (this.#limits.of(queue) === undefined ? this.#children.awaited(limit) : null),
     };
     return new ClaimLoop(host, queue, this.#types, slots);
   }
@@ -357,8 +374,7 @@ export class Worker {
       return false;
     }
     if (job.deaths < SUSPECT_DEATHS) return true;
-    this.#suspects.push(job);
-    this.#startSuspect();
+    this.#suspects.add(job);
     return false;
   }
 
@@ -370,16 +386,12 @@ export class Worker {
     return run;
   }
 
-  /** Suspects run beside the slots, one at a time. */
-  #startSuspect(): void {
-    if (this.#suspectRunning !== null) return;
-    const job = this.#suspects.shift();
-    if (job === undefined) return;
-    this.#deps.log.warn("Running a job alone among its like: two workers died while they ran it", {
-      jobId: job.id,
-      jobType: job.type,
-    });
-    this.#suspectRunning = this.#start(job);
+  #onWaiting(run: Run, isWaiting: boolean): void {
+    this.#waitingFlags.set(run.job, isWaiting);
+    // Its children may need what it uses; back from its wait it uses it again, even where that is more than there is.
+    if (isWaiting) this.#room?.release(run.job);
+    else this.#room?.take(run.job);
+    if (isWaiting && this.#stopping) run.abort("SHUTDOWN");
   }
 
   #onSlotFree(run: Run, zombie: boolean): void {
@@ -387,12 +399,7 @@ export class Worker {
     // One that goes on beside the slots goes on using what it uses.
     if (zombie) this.#countZombie(run.job.queue, 1);
     else this.#room?.release(run.job);
-    if (run === this.#suspectRunning) {
-      this.#suspectRunning = null;
-      this.#startSuspect();
-    } else {
-      this.#loops.get(run.job.queue)?.slotFreed(run.aborted ? null : run.ms);
-    }
+    if (!this.#suspects.freed(run)) this.#loops.get(run.job.queue)?.slotFreed(run.aborted ? null : run.ms);
     if (this.#running === 0) this.#quiet?.();
   }
 
@@ -415,8 +422,7 @@ export class Worker {
   /** A job that waits for a slot is no longer this process's. */
   #drop(job: ClaimedJob): void {
     this.#loops.get(job.queue)?.drop(job.id);
-    const at = this.#suspects.indexOf(job);
-    if (at >= 0) this.#suspects.splice(at, 1);
+    this.#suspects.remove((waiting) => waiting === job);
     this.#room?.release(job);
     this.#letGo(job);
   }
