@@ -161,15 +161,12 @@ export function createForge(options: ForgeOptions): Forge {
     random: Math.random,
     now: () => performance.now(),
   });
-  const life = new Life(store, worker, ticker, log);
+  // A worker without the package should not begin to take mails.
+  const life = new Life({ store, worker, ticker, log, beforeWork: async () => mailer?.open() });
   const onOrders = async (): Promise<void> => worker?.ordersChanged();
 
   return {
-    start: async () => {
-      // A worker without the package should not begin to take mails.
-      if (worker !== null) await mailer?.open();
-      await life.start(options.migrate !== false);
-    },
+    start: () => life.start(options.migrate !== false),
     stop: async (stopOptions = {}) => {
       refuseUnknownOptions("stop", stopOptions, ["timeout"]);
       await life.stop(durationMs(stopOptions.timeout ?? "30s", "timeout"));

@@ -15,6 +15,15 @@ import type { Worker } from "./worker/worker.ts";
 const SWEEP_MS = 60_000;
 const SWEEP_LEASE_MS = 3 * SWEEP_MS;
 
+interface LifeParts {
+  readonly store: Store;
+  readonly worker: Worker | null;
+  readonly ticker: Ticker;
+  readonly log: Logger;
+  /** What must be there before a worker takes anything; where it throws, the start fails. */
+  readonly beforeWork: () => Promise<void>;
+}
+
 /**
  * The life of one engine: new, started, stopped.
  *
@@ -26,16 +35,18 @@ export class Life {
   readonly #worker: Worker | null;
   readonly #ticker: Ticker;
   readonly #log: Logger;
+  readonly #beforeWork: () => Promise<void>;
   readonly #sweeps: (() => Promise<void>)[] = [];
   readonly #sweeper: Sweeper;
   #starting: Promise<void> | null = null;
   #stopping: Promise<void> | null = null;
 
-  constructor(store: Store, worker: Worker | null, ticker: Ticker, log: Logger) {
+  constructor({ store, worker, ticker, log, beforeWork }: LifeParts) {
     this.#store = store;
     this.#worker = worker;
     this.#ticker = ticker;
     this.#log = log;
+    this.#beforeWork = beforeWork;
     this.#sweeper = new Sweeper({
       sweeps: store.sweeps,
       holder: newId(),
@@ -73,6 +84,7 @@ export class Life {
   }
 
   async #start(migrate: boolean): Promise<void> {
+    if (this.#worker !== null) await this.#beforeWork();
     await (migrate ? this.#store.migrate() : this.#store.checkSchema());
     if (this.#worker === null || this.#stopping !== null) return;
     await this.#ticker.register();
