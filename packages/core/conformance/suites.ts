@@ -16,6 +16,7 @@ import { keysSuite } from "./keys.suite.ts";
 import { leaseSuite } from "./lease.suite.ts";
 import { limitsSuite } from "./limits.suite.ts";
 import { listSuite } from "./list.suite.ts";
+import { logsSuite } from "./logs.suite.ts";
 import { lossSuite } from "./loss.suite.ts";
 import { migrateSuite } from "./migrate.suite.ts";
 import { nextDueSuite } from "./next-due.suite.ts";
@@ -64,6 +65,7 @@ export const SUITES: readonly Suite[] = [
   awaitedSuite,
   retrySuite,
   historySuite,
+  logsSuite,
   deadLettersSuite,
   discardSuite,
   deleteSuite,

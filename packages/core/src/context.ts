@@ -42,7 +42,12 @@ export interface JobContext extends ForgeContext {
   readonly maxAttempts: number;
   readonly isRetry: boolean;
   readonly isLastAttempt: boolean;
-  /** Writes log lines that carry the job's id, type and attempt. */
+  /**
+   * Writes log lines that carry the job's id, type and attempt.
+   *
+   * The last 200 of each job are kept beside it, written a moment later: see `jobs.get(id, { logs: true })`. A message is kept
+   * up to 1 KiB, fields up to 4 KiB as JSON; larger ones are left out. Lines that the database does not take are lost.
+   */
   readonly log: Logger;
   /** Aborts when the job is cancelled, out of time, or no longer this process's; `signal.reason` is a `JobAborted`. */
   readonly signal: AbortSignal;

@@ -12,7 +12,7 @@ import type { MailMessage } from "./mail/message.ts";
 import type { Queues } from "./queues.ts";
 import type { Route } from "./route.ts";
 import type { RateLimits } from "./rate-limits.ts";
-import type { Changes, HistoryEvent, JobStateRecord, Priority, Store, StoreIdentity } from "./store.ts";
+import type { Changes, HistoryEvent, JobStateRecord, LogLevel, Priority, Store, StoreIdentity } from "./store.ts";
 import type { WorkerOptions } from "./worker-options.ts";
 import type { Workers } from "./workers.ts";
 
@@ -76,6 +76,19 @@ export interface Job<Input = unknown, Output = unknown> {
   discardedAt: Date | null;
   /** What happened to it beside its ordinary way, oldest first; only where `get` was asked for it. */
   history?: JobEvent[];
+  /** What its handlers logged, oldest first, at most 200 lines; only where `get` was asked for it. */
+  logs?: JobLogLine[];
+}
+
+/** A line that a handler wrote to `ctx.log`. */
+export interface JobLogLine {
+  at: Date;
+  level: LogLevel;
+  /** The attempt that logged it. */
+  attempt: number;
+  message: string;
+  /** As JSON brings them back, `{ omitted: "more than 4 KiB" }` in the place of large ones; null where there were none. */
+  fields: Record<string, unknown> | null;
 }
 
 /**
@@ -159,9 +172,9 @@ export interface Jobs {
    * Reads one job; null if there is none of that id.
    *
    * `history` adds what happened to it: the last 20 errors of its runs and deaths of its workers, and the last 20 things that
-   * people did to it.
+   * people did to it. `logs` adds the last 200 lines that its handlers wrote to `ctx.log`.
    */
-  get(id: string, options?: { history?: boolean }): Promise<Job | null>;
+  get(id: string, options?: { history?: boolean; logs?: boolean }): Promise<Job | null>;
   /** Reads a page of jobs, newest first; `cursor` is null on the last page. */
   list(options?: JobListOptions): Promise<{ jobs: Job[]; cursor: string | null }>;
   /**

@@ -1,5 +1,5 @@
-import type { Job, JobEvent } from "./forge-types.ts";
-import type { HistoryRecord, JobRecord } from "./store.ts";
+import type { Job, JobEvent, JobLogLine } from "./forge-types.ts";
+import type { HistoryRecord, JobRecord, LogRecord } from "./store.ts";
 
 /** A stored row as people and programs on the server read it: values parsed, instants as dates. */
 export function jobOf(record: JobRecord): Job {
@@ -37,4 +37,9 @@ export function jobOf(record: JobRecord): Job {
 export function jobEventOf(record: HistoryRecord): JobEvent {
   const { event, attempt, error, errorName, by, reason } = record;
   return { event, at: new Date(record.at), attempt, error, errorName, worker: record.workerId, by, reason };
+}
+
+/** A line of a job's log as people and programs on the server read it. */
+export function jobLogLineOf({ at, level, attempt, message, fields }: LogRecord): JobLogLine {
+  return { at: new Date(at), level, attempt, message, fields: fields === null ? null : JSON.parse(fields) };
 }

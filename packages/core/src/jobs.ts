@@ -5,7 +5,7 @@ import { ForgeError, shown } from "./errors.ts";
 import type { Job, JobListOptions, Jobs } from "./forge-types.ts";
 import { checkId } from "./id.ts";
 import { actor, checkLimit, unknownJob } from "./job-arguments.ts";
-import { jobEventOf, jobOf } from "./job-record.ts";
+import { jobEventOf, jobLogLineOf, jobOf } from "./job-record.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { checkMaxAttempts } from "./retry-options.ts";
 import type { Store } from "./store.ts";
@@ -19,15 +19,20 @@ export function createJobs(
   onCancelled: (id: string) => void,
   onMoved: (ids: readonly string[], status: StoredJobStatus) => void,
 ): Jobs {
-  const get = async (id: string, options: { history?: boolean } = {}): Promise<Job | null> => {
-    refuseUnknownOptions("jobs.get", options, ["history"]);
+  const get = async (id: string, options: { history?: boolean; logs?: boolean } = {}): Promise<Job | null> => {
+    refuseUnknownOptions("jobs.get", options, ["history", "logs"]);
     const jobId = checkId(id, "A job's id");
-    const [[record], history] = await Promise.all([
+    const [[record], history, logs] = await Promise.all([
       store.jobs.get({ ids: [jobId] }),
       options.history === true ? store.history.read({ jobIds: [jobId] }) : null,
+      options.logs === true ? store.logs.read({ jobIds: [jobId] }) : null,
     ]);
     if (record === undefined) return null;
-    return { ...jobOf(record), ...(history !== null && { history: history.map(jobEventOf) }) };
+    return {
+      ...jobOf(record),
+      ...(history !== null && { history: history.map(jobEventOf) }),
+      ...(logs !== null && { logs: logs.map(jobLogLineOf) }),
+    };
   };
 
   const wait = async (id: string, options: { signal?: AbortSignal } = {}): Promise<Job> => {

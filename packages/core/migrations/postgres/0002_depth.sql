@@ -78,6 +78,19 @@ CREATE TABLE forge_history (
 -- The entries that outlive their jobs.
 CREATE INDEX forge_history_deleted ON forge_history (at) WHERE event = 'delete';
 
+-- What handlers logged, the last lines of each job. Rows go with their job's, by whoever deletes that.
+CREATE TABLE forge_logs (
+  job_id uuid NOT NULL,
+  -- Gives the lines of a job their order.
+  seq bigint GENERATED ALWAYS AS IDENTITY,
+  at timestamptz NOT NULL,
+  level text NOT NULL,
+  attempt integer NOT NULL,
+  message text NOT NULL,
+  fields json,
+  PRIMARY KEY (job_id, seq)
+);
+
 -- (end of history)
 
 -- == Limits: Concurrency across processes and per key; rate limits.

@@ -81,6 +81,20 @@ CREATE TABLE forge_history (
 -- The entries that outlive their jobs.
 CREATE INDEX forge_history_deleted ON forge_history (at) WHERE event = 'delete';
 
+-- What handlers logged, the last lines of each job. Rows go with their job's, by whoever deletes that.
+CREATE TABLE forge_logs (
+  -- Gives the lines of a job their order.
+  seq INTEGER PRIMARY KEY,
+  job_id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  level TEXT NOT NULL,
+  attempt INTEGER NOT NULL,
+  message TEXT NOT NULL,
+  fields TEXT
+) STRICT;
+
+CREATE INDEX forge_logs_job ON forge_logs (job_id);
+
 -- (end of history)
 
 -- == Limits: Concurrency across processes and per key; rate limits.

@@ -15,6 +15,7 @@ export interface Tables {
   readonly workers: string;
   readonly queues: string;
   readonly saved: string;
+  readonly logs: string;
   readonly rateLimits: string;
   readonly ratePlaces: string;
   readonly crons: string;
@@ -57,6 +58,7 @@ export class Database {
       workers: table("workers"),
       queues: table("queues"),
       saved: table("saved"),
+      logs: table("logs"),
       rateLimits: table("rate_limits"),
       ratePlaces: table("rate_places"),
       crons: table("crons"),

@@ -17,7 +17,7 @@ export class Removal {
   readonly #remove: Statement;
 
   constructor(database: Database) {
-    const { ended, history, saved, children } = database.tables;
+    const { ended, history, saved, logs, children } = database.tables;
     this.#keyRing = new KeyRing(database);
     // Row by row through an index: for a list of ids of unknown length the planner might read the whole table.
     const doomed = (table: string, id: string): string => `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
@@ -27,7 +27,7 @@ export class Removal {
       ))`;
     this.#remove = {
       text: `WITH past AS (${doomed(history, "job_id")}), state AS (${doomed(saved, "job_id")}),
-        descent AS (${doomed(children, "parent_id")}) ${doomed(ended, "id")}`,
+        lines AS (${doomed(logs, "job_id")}), descent AS (${doomed(children, "parent_id")}) ${doomed(ended, "id")}`,
     };
   }
 

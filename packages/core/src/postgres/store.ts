@@ -9,6 +9,7 @@ import { createDeadLetters } from "./dead-letters.ts";
 import { createHistory } from "./history.ts";
 import { readIdentity } from "./identity.ts";
 import { createInsert, createInsertClaimed } from "./insert.ts";
+import { createLogs } from "./logs.ts";
 import { checkSchema, migrate } from "./migrate.ts";
 import { checkOptions, type PostgresStoreOptions } from "./options.ts";
 import { createQueues } from "./queues.ts";
@@ -57,6 +58,7 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
       delete: createDelete(database),
     },
     history: createHistory(database),
+    logs: createLogs(database),
     rateLimits: createRateLimits(database),
     crons: createCrons(database, changes),
     changes,

@@ -43,6 +43,7 @@ function forgetHistory({ sql }: WriteTx, id: string): void {
 function removeRow({ sql }: WriteTx, { rowid, id, completedAt, keys }: EndedRow): void {
   partWithKeys(sql, id, keys, completedAt);
   sql.run("DELETE FROM forge_saved WHERE job_id = ?", id);
+  sql.run("DELETE FROM forge_logs WHERE job_id = ?", id);
   sql.run("DELETE FROM forge_children WHERE parent_id = ?", id);
   sql.run("DELETE FROM forge_ended WHERE rowid = ?", rowid);
 }

@@ -15,6 +15,7 @@ import { findDead } from "./find-dead.ts";
 import { readHistory } from "./history.ts";
 import { pause, readCrons, register as registerCrons, resume, seen } from "./crons.ts";
 import { insert, insertClaimed } from "./insert.ts";
+import { readLogs, writeLogs } from "./logs.ts";
 import { listDeadLetters, listJobs, type Read } from "./list.ts";
 import { checkSchema, migrate, readIdentity } from "./migrate.ts";
 import { queueSettings, readOrders } from "./orders.ts";
@@ -162,6 +163,10 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
     },
     history: {
       read: ({ jobIds }) => read((sql) => readHistory(sql, jobIds)),
+    },
+    logs: {
+      write: ({ lines }) => write((tx) => writeLogs(tx, lines)),
+      read: ({ jobIds }) => read((sql) => readLogs(sql, jobIds)),
     },
     crons: {
       register: ({ crons, takeOver }) => write((tx) => registerCrons(tx, crons, takeOver)),

@@ -17,6 +17,8 @@ export interface JobContextParts extends Pick<
 > {
   readonly job: ClaimedJob;
   readonly log: Logger;
+  /** Makes a logger that keeps what it passes on to this one. */
+  readonly kept: (log: Logger) => Logger;
   /** What `createForge({ context })` gave. */
   readonly shared: ForgeContext;
   readonly signal: () => AbortSignal;
@@ -59,6 +61,7 @@ export const CONTEXT_NAMES: readonly (keyof CronContext)[] = [
 export function jobContext({
   job,
   log: parent,
+  kept,
   shared,
   signal,
   saved,
@@ -68,7 +71,7 @@ export function jobContext({
   mail: makeMail,
   ...verbs
 }: JobContextParts): JobContext {
-  const logLine = (): Logger => childLogger(parent, { jobId: job.id, jobType: job.type, attempt: job.attempt });
+  const logLine = (): Logger => kept(childLogger(parent, { jobId: job.id, jobType: job.type, attempt: job.attempt }));
   let log: Logger | null = null;
   let fetch: BoundFetch | null = null;
   let mail: JobMail | null = null;

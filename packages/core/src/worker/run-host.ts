@@ -8,6 +8,7 @@ import type { QueueBackoff } from "../retry-policy.ts";
 import type { ClaimedJob, JobVerbs, RunUpdate } from "../store.ts";
 import type { ChildDesk } from "./children.ts";
 import type { UpdateSource } from "./flusher.ts";
+import type { LogWriter } from "./job-log.ts";
 import type { Run } from "./run.ts";
 import type { SavedBatches } from "./saved.ts";
 import type { SlotLane } from "./slot-loan.ts";
@@ -22,6 +23,7 @@ export interface RunHost {
   /** What this queue says about the waits of its jobs. */
   readonly queueBackoff: (queue: string) => QueueBackoff | null;
   readonly saved: SavedBatches;
+  readonly logs: LogWriter;
   readonly settleIn: JobVerbs["settleIn"];
   /** Makes the `ctx.mail` of a run. */
   mail(signal: () => AbortSignal): JobMail;

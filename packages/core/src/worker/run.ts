@@ -263,6 +263,7 @@ export class Run implements UpdateSource {
     return (this.#ctx ??= jobContext({
       job: this.job,
       log: this.#host.log,
+      kept: (log) => this.#host.logs.loggerOf(this.job, log),
       shared: this.#host.context,
       dispatch: this.#host.dispatch,
       jobs: this.#host.jobs,

@@ -12,6 +12,7 @@ import { CancelWatch } from "./cancel-watch.ts";
 import { ChildDesk, type NewChild } from "./children.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import { Flusher } from "./flusher.ts";
+import { LogWriter } from "./job-log.ts";
 import { jobMail } from "./job-mail.ts";
 import { jobRateLimit } from "./job-rate-limit.ts";
 import { Lease } from "./lease.ts";
@@ -88,6 +89,7 @@ export class Worker {
   readonly lease: Lease;
   readonly #deps: WorkerDeps;
   readonly #flusher: Flusher;
+  readonly #logs: LogWriter;
   readonly #cancelWatch: CancelWatch;
   readonly #types: readonly string[];
   readonly #room: Room | null;
@@ -113,6 +115,7 @@ export class Worker {
     this.#deps = deps;
     const { log, random, store } = deps;
     this.#flusher = new Flusher({ jobs: store.jobs, log, random, onRoom: () => this.#pumpAll() });
+    this.#logs = new LogWriter(store.logs, log);
     this.#cancelWatch = new CancelWatch(
       store.jobs,
       () => this.#runningIds(),
@@ -185,6 +188,7 @@ export class Worker {
       definitionOf: (name) => deps.definitions.get(name),
       queueBackoff: (queue) => this.#orders.queue(queue) ?? null,
       saved: new SavedBatches(store.saved),
+      logs: this.#logs,
       settleIn: (args) => store.jobs.settleIn(args),
       mail: (signal) => jobMail(deps.mailer, signal),
       rateLimit: (jobId, signal) => jobRateLimit(jobId, signal, desk, store.rateLimits),
@@ -256,6 +260,7 @@ export class Worker {
       );
     }
     this.#flusher.abandon();
+    this.#logs.close();
   }
 
   async #handlersEnd(timeoutMs: number): Promise<void> {
@@ -272,6 +277,7 @@ export class Worker {
     await Promise.all([...[...this.#loops.values()].map((loop) => loop.idle()), this.#lending.settled()]);
     await this.#flusher.settled();
     await this.#deps.hooks.idle();
+    await this.#logs.settled();
     await this.lease
       .stop()
       .catch((cause: unknown) => this.#deps.log.warn("This worker's row could not be ended", { cause }));
