@@ -44,6 +44,11 @@ export function startCronProcess(settings: CronProcessSettings): Promise<WorkerP
   return startProcess(new URL("./cron-process.ts", import.meta.url), settings);
 }
 
+/** Starts a process that runs jobs under limits and waits until it works; see limited-process.ts. */
+export function startLimitedProcess(settings: WorkerSettings): Promise<WorkerProcess> {
+  return startProcess(new URL("./limited-process.ts", import.meta.url), settings);
+}
+
 async function startProcess(main: URL, settings: object): Promise<WorkerProcess> {
   const child = spawn(process.execPath, ["--conditions=source", fileURLToPath(main), JSON.stringify(settings)], {
     stdio: ["ignore", "inherit", "inherit", "ipc"],
