@@ -228,6 +228,9 @@ describe.each(DATABASES)("crons on %s", (_, open) => {
     expect(await forge.crons.get("hourly")).toMatchObject({ orphaned: false });
     const hour = world.toNextHour(LATE_MS);
     await world.decided(hour, "other");
+    // Its worker says that it is there after it has made the ticks.
+    const isSeen = async (): Promise<boolean> => (await forge.crons.get("other"))?.orphaned === false;
+    await until(isSeen, { what: "the other cron's worker to be seen" });
     expect(await forge.crons.list()).toMatchObject([
       { name: "hourly", orphaned: true, nextRun: null, lastRun: null },
       { name: "other", orphaned: false },
