@@ -83,6 +83,30 @@ test("the wait is by the curve, and a dispatch may change one option of it", asy
   expect(fixed).toBeLessThan(126);
 });
 
+test("a queue's backoff is what its jobs wait, and not at all where it is off, unless they ask for a wait", async () => {
+  const waits = thrower({ backoff: () => "1h" }, () => new Error("no"));
+  const plain = defineJob("plain", {
+    run: () => {
+      throw new Error("no");
+    },
+  });
+  await using operator = await openWorld({ jobs: [plain, waits], worker: false });
+  const { queues } = operator.forge;
+  await queues.configure("default", { backoff: { baseSeconds: 3_600, maxSeconds: 7_200 } });
+  const slow = await operator.forge.dispatch(plain, {});
+  await using first = await openWorld({ jobs: [plain, waits], file: operator.file });
+  await expect.poll(async () => (await first.forge.jobs.get(slow))?.status).toBe("retry");
+  const { scheduledAt, startedAt } = (await first.forge.jobs.get(slow))!;
+  expect(scheduledAt.getTime() - startedAt!.getTime()).toBeGreaterThan(0.74 * 3_600_000);
+  await first.forge.stop();
+  await queues.configure("default", { backoff: { enabled: false } });
+  const atOnce = await operator.forge.dispatch(plain, {});
+  const asks = await operator.forge.dispatch(waits, {});
+  await using second = await openWorld({ jobs: [plain, waits], file: operator.file });
+  expect(await second.forge.jobs.wait(atOnce)).toMatchObject({ status: "failed", attempts: 3 });
+  await expect.poll(async () => (await second.forge.jobs.get(asks))?.status).toBe("retry");
+});
+
 test("a job that the release before dispatched keeps the numbers it was dispatched with", async () => {
   const job = thrower({ maxAttempts: 9, baseDelay: "1h", maxBackoff: "1h" }, () => new Error("no"));
   await using world = await openWorld({ jobs: [job], worker: false });

@@ -1,72 +1,63 @@
-import type { JobContext } from "../context.ts";
 import type { JobDefinition } from "../define.ts";
 import type { JobOverrides } from "../dispatch.ts";
-import { IsolatedCall, type JsonOutput } from "../isolate/isolated-call.ts";
-import { type AbortCode, type JobAborted, Snooze } from "../outcomes.ts";
+import type { AbortCode, JobAborted } from "../outcomes.ts";
 import type { ClaimedJob, Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
 import { Hopeless, tame } from "./failure.ts";
-import { RunChildren } from "./children.ts";
 import type { UpdateSource } from "./flusher.ts";
 import { checkedOutput, parsedInput } from "./handler-values.ts";
-import { jobContext } from "./job-context.ts";
 import { progressSaid } from "./progress.ts";
 import { lessOf } from "./refused-update.ts";
 import type { RunHost } from "./run-host.ts";
 import { type HandlerEnd, RunHooks } from "./run-hooks.ts";
-import { type Ending, endedBadly, hopeless, outputJson } from "./verdict.ts";
+import { RunParts } from "./run-parts.ts";
+import { endedBadly, hopeless, outputJson } from "./verdict.ts";
 import { aborted, StopSwitch } from "./stop-switch.ts";
-import { SavedState } from "./saved.ts";
-import { type Completion, SettledInVain, SettleIn } from "./settle-in.ts";
-import { SlotLoan } from "./slot-loan.ts";
+import { type Completion, SettledInVain } from "./settle-in.ts";
 import { unwatched } from "./unwatched.ts";
 
 /**
  * One run of one job, from its handler's start to the acknowledgement of its outcome.
  *
  * Starting, where a worker died with the job before: until the row says `running`, so that one which ends its process at
- * its first step is seen to have run. Running: the handler is under way; progress is written behind. Aborted: `signal` has aborted, the handler has 5 s left in
- * which its outcome counts. Settled: the outcome is handed in; whatever the handler says later is ignored. Stale, at any
- * time: the fence refused a write; `signal` aborts with `LEASE_LOST` and nothing more is written. After `settleIn` stale may
- * mean settled; nothing is handed in before it is known whether that transaction committed.
+ * its first step is seen to have run. Running: the handler is under way; progress is written behind. Aborted: `signal` has
+ * aborted, the handler has 5 s left in which its outcome counts. Settled: the outcome is handed in; whatever the handler says
+ * later is ignored. Stale, at any time: the fence refused a write; `signal` aborts with `LEASE_LOST` and nothing more is
+ * written. After `settleIn` stale may mean settled; nothing is handed in before it is known whether that transaction
+ * committed.
  */
 export class Run implements UpdateSource {
   readonly job: ClaimedJob;
   readonly definition: JobDefinition;
   readonly #host: RunHost;
-  readonly #overrides: JobOverrides;
+  readonly overrides: JobOverrides;
   readonly #hooks: RunHooks | null;
-  #ctx: JobContext | null = null;
-  #saved: SavedState | null = null;
-  #settleIn: SettleIn | null = null;
+  readonly #parts: RunParts;
   #answered: PromiseWithResolvers<void> | null = null;
-  #children: RunChildren | null = null;
-  #isolated: IsolatedCall | null = null;
   readonly #stop: StopSwitch;
-  #loan: SlotLoan | null = null;
   #startedAt = 0;
   #settled = false;
   #ended = false;
   #slotHeld = true;
   #cancelRequested = false;
-  #called: Ending["called"] = null;
   #startWritten: PromiseWithResolvers<void> | null = null;
 
   constructor(job: ClaimedJob, definition: JobDefinition, host: RunHost) {
     this.job = job;
     this.definition = definition;
     this.#host = host;
-    this.#overrides = job.overrides === null ? {} : (JSON.parse(job.overrides) as JobOverrides);
-    const { timeoutMs = definition.timeoutMs } = this.#overrides;
+    this.overrides = job.overrides === null ? {} : (JSON.parse(job.overrides) as JobOverrides);
+    const { timeoutMs = definition.timeoutMs } = this.overrides;
     this.#stop = new StopSwitch(timeoutMs, {
       onTimeout: () => this.abort("TIMEOUT"),
       onOver: () => void this.#giveUp(),
     });
-    this.#hooks = host.hooks.hasAny(job.type) ? new RunHooks(host.hooks, job, () => this.#context()) : null;
+    this.#hooks = host.hooks.hasAny(job.type) ? new RunHooks(host.hooks, job, () => this.#parts.ctx) : null;
+    this.#parts = new RunParts(this, host, this.#stop);
   }
 
   /** How long the handler has had its slot, in milliseconds; what it waited for children is not part of it. */
   get ms(): number {
-    return performance.now() - this.#startedAt - (this.#loan?.waitedMs ?? 0);
+    return performance.now() - this.#startedAt - (this.#parts.loan?.waitedMs ?? 0);
   }
 
   /** Whether the handler was told to stop. */
@@ -81,7 +72,17 @@ export class Run implements UpdateSource {
 
   /** Whether the handler waits for children, its slot lent. */
   get waits(): boolean {
-    return this.#loan?.isLent === true;
+    return this.#parts.loan?.isLent === true;
+  }
+
+  /** Whether the handler has ended. */
+  get ended(): boolean {
+    return this.#ended;
+  }
+
+  /** Whether somebody asked for the job to be cancelled. */
+  get cancelRequested(): boolean {
+    return this.#cancelRequested;
   }
 
   /** Whether the outcome is handed in. */
@@ -102,10 +103,9 @@ export class Run implements UpdateSource {
       end = { thrown: tame(thrown) };
     }
     this.#ended = true;
-    this.#children?.close();
-    this.#loan?.end();
+    this.#parts.close();
     this.#stop.disarm();
-    const completion = this.#settleIn?.completion ?? null;
+    const { completion } = this.#parts;
     if (completion !== null) end = await this.#endAfterTransaction(end, completion);
     if (!this.#settled) {
       const outcome = this.#verdict(end);
@@ -125,37 +125,35 @@ export class Run implements UpdateSource {
   onResult(result: RunUpdateResult, update: RunUpdate): void {
     this.#startWritten?.resolve();
     if (result.result === "stale") {
-      void this.#onStale();
+      void this.onStale();
     } else if (update.outcome !== null) {
       this.#hooks?.written(update);
       this.#host.release(this);
-    } else {
-      if (result.cancelRequested) this.abort("CANCELLED");
-      else this.#hooks?.written(update);
-    }
+    } else if (result.cancelRequested) this.abort("CANCELLED");
+    else this.#hooks?.written(update);
     this.#answered?.resolve();
   }
 
   /** The table no longer shows the row as one that this process holds. */
   lost(): void {
-    if (this.#settleIn?.completion) void this.#onStale();
+    if (this.#parts.completion) void this.onStale();
     else this.abort("LEASE_LOST");
   }
 
   onRefused(update: RunUpdate): RunUpdate | null {
     const refused = (): Outcome =>
-      hopeless(this.#ending(), new Hopeless("OUTPUT_INVALID", "the database refuses the output."));
+      hopeless(this.#parts.ending(), new Hopeless("OUTPUT_INVALID", "the database refuses the output."));
     return lessOf(update, refused);
   }
 
   /** The fence refused a write of this run; answers what its signal has aborted with. */
-  async #onStale(): Promise<JobAborted> {
+  async onStale(): Promise<JobAborted> {
     this.#settled = true;
     this.#host.release(this);
     if (!this.#ended) {
       const why = await this.#host.whyStale(this);
       if (why !== "COMPLETED") this.abort(why);
-      else if (!this.#settleIn?.completion) this.abort("LEASE_LOST");
+      else if (!this.#parts.completion) this.abort("LEASE_LOST");
     }
     return this.#stop.reason ?? aborted("LEASE_LOST");
   }
@@ -169,34 +167,21 @@ export class Run implements UpdateSource {
   }
 
   async #call(): Promise<unknown> {
-    if (this.job.claimNo > 1) await this.#loadSaved();
+    if (this.job.claimNo > 1) await this.#parts.loadSaved();
     const { definition } = this;
     // Without a schema nothing is to be waited for: a small handler starts within this turn.
     const input =
       definition.input === null ? JSON.parse(this.job.input) : await parsedInput(definition, this.job.input);
-    const ctx = this.#context();
+    const { ctx } = this.#parts;
     if (this.#hooks !== null) {
       await this.#hooks.before();
       // The handler would only find out by itself that it need not begin.
       if (this.#stop.reason !== null) throw this.#stop.reason;
     }
-    this.#called = { ctx, input };
-    if (definition.isolate !== null) return await this.#callIsolated(definition.isolate, ctx);
+    this.#parts.called = { ctx, input };
+    if (definition.isolate !== null) return await this.#parts.callIsolated(definition.isolate);
     const returned: unknown = await definition.run(ctx, input);
     return definition.output === null ? returned : await checkedOutput(definition, returned);
-  }
-
-  #settlingIn(): SettleIn {
-    const { log, settleIn } = this.#host;
-    return (this.#settleIn ??= new SettleIn({
-      job: this.job,
-      definition: this.definition,
-      log,
-      settleIn,
-      hasEnded: () => this.#ended,
-      counts: () => !this.#settled,
-      onStale: () => this.#onStale(),
-    }));
   }
 
   /**
@@ -222,63 +207,6 @@ export class Run implements UpdateSource {
     return end;
   }
 
-  #callIsolated(module: string, ctx: JobContext): Promise<JsonOutput> {
-    const { log, context: shared, definitionOf } = this.#host;
-    const { definition } = this;
-    this.#isolated = new IsolatedCall({ definition, module, input: this.job.input, ctx, shared, definitionOf, log });
-    return this.#isolated.run();
-  }
-
-  async #loadSaved(): Promise<void> {
-    try {
-      await this.#savedState().load();
-    } catch (cause) {
-      this.#host.log.warn("What a job saved cannot be read; it is given back", { jobId: this.job.id, cause });
-      throw new Snooze("1s");
-    }
-  }
-
-  #savedState(): SavedState {
-    return (this.#saved ??= new SavedState(this.job, this.#host.saved, () => this.#onStale()));
-  }
-
-  #ownChildren(): RunChildren {
-    const onCancelled = (): JobAborted => {
-      this.abort("CANCELLED");
-      return this.#stop.reason ?? aborted("CANCELLED");
-    };
-    this.#loan ??= new SlotLoan(this.#host.lane(this), this, (isWaiting) => this.#host.onWaiting(this, isWaiting));
-    const link = {
-      job: this.job,
-      loan: this.#loan,
-      signal: () => this.#stop.signal,
-      progress: (percent: number) => this.#progress(percent, undefined),
-      onStale: () => this.#onStale(),
-      onCancelled,
-    };
-    return (this.#children ??= new RunChildren(link, this.#host.children));
-  }
-
-  #context(): JobContext {
-    return (this.#ctx ??= jobContext({
-      job: this.job,
-      log: this.#host.log,
-      kept: (log) => this.#host.logs.loggerOf(this.job, log),
-      shared: this.#host.context,
-      dispatch: this.#host.dispatch,
-      jobs: this.#host.jobs,
-      signal: () => this.#stop.signal,
-      progress: (percent, message) => this.#progress(percent, message),
-      heartbeat: () => this.#heartbeat(),
-      isCancelRequested: () => this.#cancelRequested,
-      saved: () => this.#savedState(),
-      settleIn: () => this.#settlingIn(),
-      mail: (signal) => this.#host.mail(signal),
-      rateLimit: () => this.#host.rateLimit(this.job.id, () => this.#stop.signal),
-      children: () => this.#ownChildren(),
-    }));
-  }
-
   /** What the handler's end means for the job; at once where nobody is to be asked. */
   #verdict(end: HandlerEnd): Outcome | Promise<Outcome> {
     if ("thrown" in end) return this.#badVerdict(end.thrown);
@@ -294,7 +222,7 @@ export class Run implements UpdateSource {
   }
 
   async #badVerdict(thrown: unknown): Promise<Outcome> {
-    const outcome = await endedBadly(this.#ending(), thrown);
+    const outcome = await endedBadly(this.#parts.ending(), thrown);
     return this.#hooks === null ? outcome : await this.#hooks.after(outcome, { thrown }, this.#cancelRequested);
   }
 
@@ -305,7 +233,8 @@ export class Run implements UpdateSource {
     this.#say({ outcome });
   }
 
-  #progress(percent: number | null, message: string | undefined): void {
+  /** See `JobContext.progress`. */
+  progress(percent: number | null, message?: string): void {
     if (this.#settled) return;
     try {
       this.#say(progressSaid(percent, message));
@@ -317,10 +246,9 @@ export class Run implements UpdateSource {
     }
   }
 
-  #heartbeat(): Promise<void> {
-    if (this.#stop.reason !== null) {
-      return unwatched(Promise.reject(this.#stop.reason));
-    }
+  /** See `JobContext.heartbeat`. */
+  heartbeat(): Promise<void> {
+    if (this.#stop.reason !== null) return unwatched(Promise.reject(this.#stop.reason));
     if (!this.#ended && !this.#settled) this.#stop.armTimeout();
     return Promise.resolve();
   }
@@ -342,43 +270,24 @@ export class Run implements UpdateSource {
     );
   }
 
-  /** What is known of this run at its end. */
-  #ending(): Ending {
-    const { log, random } = this.#host;
-    return {
-      job: this.job,
-      definition: this.definition,
-      overrides: this.#overrides,
-      queueBackoff: this.#host.queueBackoff(this.job.queue),
-      abortedBy: this.#stop.reason,
-      cancelRequested: this.#cancelRequested,
-      called: this.#called,
-      log,
-      random,
-    };
-  }
-
   /** The grace is over: settle by the reason of the abort, and leave the handler behind. */
   async #giveUp(): Promise<void> {
     if (this.#ended) return;
-    if (this.#isolated !== null) {
-      this.#isolated.terminate();
-      this.#host.log.warn("An isolated job's thread was ended, 5 s after its signal aborted", {
-        jobId: this.job.id,
-        jobType: this.job.type,
-        reason: this.#stop.reason?.code,
-      });
+    const { isolated } = this.#parts;
+    const what = { jobId: this.job.id, jobType: this.job.type, reason: this.#stop.reason?.code };
+    if (isolated !== null) {
+      this.#host.log.warn("An isolated job's thread is ended, 5 s after its signal aborted", what);
+      isolated.terminate();
       return;
     }
     if (!this.#settled) {
       this.#settled = true;
       this.#say({ outcome: await this.#badVerdict(this.#stop.reason) });
     }
-    this.#host.log.warn("A handler did not end within 5 s after its signal aborted; its outcome no longer counts", {
-      jobId: this.job.id,
-      jobType: this.job.type,
-      reason: this.#stop.reason?.code,
-    });
+    this.#host.log.warn(
+      "A handler did not end within 5 s after its signal aborted; its outcome no longer counts",
+      what,
+    );
     if (!this.#ended && this.#host.mayAbandon(this)) this.#giveSlotBack(true);
   }
 

@@ -43,7 +43,7 @@ test("a cancelled endless loop ends, the slot and the event loop are free, and t
   expect((await forge.jobs.get(id))?.status).toBe("running");
   await forge.jobs.cancel(id);
   expect(await forge.jobs.wait(id)).toMatchObject({ status: "cancelled", progress: 10, message: "looping" });
-  expect(here.logs.map(({ message }) => message).join("\n")).toContain("thread was ended");
+  expect(here.logs.map(({ message }) => message).join("\n")).toContain("thread is ended");
   expect((await ended(here, "where")).status).toBe("completed");
 });
 
