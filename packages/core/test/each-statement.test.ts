@@ -39,6 +39,15 @@ async function live(settings: LifeSettings, cache: string): Promise<"killed" | "
 /** Lets another process take over, and looks whether anything was lost, done twice, or charged. */
 async function expectMended(database: TestDatabase, history: string, killAfter: number): Promise<void> {
   const why = `after statement ${killAfter}`;
+  // The server may still be at the last statement of the process that was killed, and commit it.
+  if ("postgres" in database.address) {
+    const isAlone = async (): Promise<boolean> => {
+      const [row] = await database.query(`SELECT count(*) AS n FROM pg_stat_activity
+        WHERE datname = current_database() AND backend_type = 'client backend' AND pid <> pg_backend_pid()`);
+      return Number(row?.["n"]) === 0;
+    };
+    await until(isAlone, { what: `the sessions of the dead process to end ${why}`, within: 30_000 });
+  }
   const survivor = lifeWorker(database.address, lifeJobs(history));
   await survivor.start();
   try {
