@@ -25,6 +25,7 @@ import { plansSuite } from "./plans.suite.ts";
 import { queuesSuite } from "./queues.suite.ts";
 import { rateLimitsSuite } from "./rate-limits.suite.ts";
 import { readSuite } from "./read.suite.ts";
+import { replaceSuite } from "./replace.suite.ts";
 import { rescueSuite } from "./rescue.suite.ts";
 import { retainSuite } from "./retain.suite.ts";
 import { retrySuite } from "./retry.suite.ts";
@@ -49,6 +50,7 @@ export const SUITES: readonly Suite[] = [
   transactionSuite,
   keysSuite,
   takeoverSuite,
+  replaceSuite,
   claimSuite,
   nextDueSuite,
   updateSuite,

@@ -31,6 +31,12 @@ export interface DispatchOptions {
   retry?: RetryOptions | false;
   /** Takes the place of the key that the definition makes; held as the definition says, or while the job is unfinished. */
   idempotencyKey?: string;
+  /**
+   * `true`: while the job that holds the key is still `pending`, its input, due time and options become those of this
+   * dispatch, and it keeps its id; with a `delay`, it runs once nobody has dispatched it for so long. A holder that has
+   * started, or waits for a retry, is left alone. Needs a key. Default: the holder is always left alone.
+   */
+  replace?: boolean;
   /** The principal who may watch and cancel it through the gateway. Default: nobody in particular. */
   owner?: string;
 }
@@ -61,6 +67,7 @@ const OPTION_NAMES: readonly (keyof DispatchOptions)[] = [
   "timeout",
   "retry",
   "idempotencyKey",
+  "replace",
   "owner",
 ];
 const REQUEST_HOLD_MS = 24 * 60 * 60_000;
@@ -69,6 +76,7 @@ const LATEST_MS = Date.UTC(10_000, 0);
 /** All of a new job but what its input decides: the options of one dispatch, checked once for all its inputs. */
 export interface JobTemplate {
   readonly row: Omit<NewJob, "id" | "input" | "keys">;
+  readonly replace: boolean;
   readonly idempotencyKey: string | null;
 }
 
@@ -82,7 +90,18 @@ export function jobTemplate(job: JobDefinition, options: DispatchOptions): JobTe
     ...(options.retry !== undefined && { retryLayer: retry, retry: { maxAttempts, baseDelayMs, maxBackoffMs } }),
     ...(job.retention !== null && { keep: job.retention }),
   };
+  const { replace = false } = options;
+  if (typeof replace !== "boolean") {
+    throw new ForgeError("BAD_REQUEST", `replace must be true or false; got ${shown(replace)}.`);
+  }
+  if (replace && options.idempotencyKey === undefined && job.idempotency === null) {
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `replace needs a key that finds the job to replace: pass idempotencyKey, or make ${job.name} idempotent.`,
+    );
+  }
   return {
+    replace,
     row: {
       type: job.name,
       queue: options.queue === undefined ? job.queue : checkName("queue", options.queue),
@@ -124,7 +143,8 @@ export async function newJob(
       });
     }
   }
-  const row = { ...template.row, id: newId(), input: json, keys: keysOf(job, template, input, json, requestId) };
+  const keys = keysOf(job, template, input, json, requestId);
+  const row = { ...template.row, id: newId(), input: json, keys, ...(template.replace && { replace: true as const }) };
   return job.concurrency === null ? row : { ...row, limitKey: limitKeyOf(job, job.concurrency.key, input) };
 }
 

@@ -68,6 +68,12 @@ export interface NewJob {
   readonly keys: readonly KeyClaim[];
   /** Its concurrency key, at most 1,000 characters. Only claims that name its type as one with keys take it. */
   readonly limitKey?: string;
+  /**
+   * Where a job of the same type that is `pending` holds one of its keys, that gets this one's content: everything but id,
+   * owner and keys. What runs of before saved, and whom they called their children, is forgotten. Any other holder is left
+   * alone, as it is without.
+   */
+  readonly replace?: true;
 }
 
 /** What became of one `NewJob`: its own id, or the id of the job that holds its key. */
@@ -218,7 +224,7 @@ export type SettleInResult = "completed" | "already" | "stale";
 export interface JobVerbs {
   /**
    * Inserts jobs and takes their keys, all or none, answering in the order given; duplicates within the batch fold into
-   * the first. With `tx` it happens in that transaction, and so does the wake-up.
+   * the first, whose content that of the last is which has `replace`. With `tx` it happens in that transaction, and so does the wake-up.
    */
   insert(args: { jobs: readonly NewJob[]; tx?: unknown }): Promise<InsertResult[]>;
   /**

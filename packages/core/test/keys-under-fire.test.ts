@@ -13,11 +13,15 @@ const DISPATCHERS = 50;
 const ROUNDS = 8;
 
 const keyed = defineJob("keyed", { idempotent: { key: ({ key }: { key: string }) => key }, run: () => {} });
+const kept = defineJob("kept", { idempotent: { key: ({ key }: { key: string }) => key, for: "30d" }, run: () => {} });
+
+const LAST_ID = "ffffffff-ffff-ffff-ffff-ffffffffffff";
+const PROCESS = { host: "h", bootId: "b", pidNamespace: "n", pid: 1, processStart: "s" };
 
 /** Engines that only dispatch, as so many processes have them. */
 async function openEngines(address: Address): Promise<{ engines: Forge[] } & AsyncDisposable> {
   const engines = Array.from({ length: ENGINES }, () =>
-    createForge({ store: openStore(address), jobs: [keyed], worker: false, logger: recordingLogger([]) }),
+    createForge({ store: openStore(address), jobs: [keyed, kept], worker: false, logger: recordingLogger([]) }),
   );
   await Promise.all(engines.map((engine) => engine.start()));
   return {
@@ -84,6 +88,62 @@ for (const [name, open] of DATABASES) {
         );
         expect(waiting.map(({ id }) => id)).toEqual([...answered]);
       }
+    });
+
+    test("holders that retention deletes meanwhile wedge nobody, and completed ones hold their keys on", async () => {
+      await using database = await open();
+      await using fleet = await openEngines(database.address);
+      const store = openStore(database.address);
+      await using _ = { [Symbol.asyncDispose]: () => store.close() };
+      const [operator] = fleet.engines as [Forge];
+      const sweep = async (): Promise<void> => {
+        for (const status of ["cancelled", "completed"] as const) {
+          await store.sweeps.retain({ status, olderThanMs: 0, upTo: LAST_ID, limit: 100 });
+        }
+      };
+      await store.workers.register({ workerId: "w", leaseMs: 3_600_000, process: PROCESS });
+      for (let round = 0; round < ROUNDS; round++) {
+        const cancelled = await operator.dispatch(keyed, { key: `key ${round}` });
+        await operator.jobs.cancel(cancelled);
+        const completed = await operator.dispatch(kept, { key: `kept ${round}` });
+        const claim = { workerId: "w", queue: "default", types: ["kept"], limit: 10, oldestFirst: false };
+        const [run] = await store.jobs.claim(claim);
+        const said = { started: true, progress: undefined, message: undefined };
+        const outcome = { kind: "completed", output: null } as const;
+        await store.jobs.update({ updates: [{ id: completed, claimNo: run!.claimNo, ...said, outcome }] });
+        const [free, held] = await Promise.all([
+          Promise.all(dispatchers(fleet.engines, `key ${round}`)),
+          Promise.all(fleet.engines.map((engine) => engine.dispatch(kept, { key: `kept ${round}` }))),
+          sweep(),
+          sweep(),
+        ]);
+        expect(new Set(free).size).toBe(1);
+        expect(free).not.toContain(cancelled);
+        expect(await operator.jobs.get(free[0]!)).toMatchObject({ status: "pending" });
+        expect(new Set(held)).toEqual(new Set([completed]));
+        await sweep();
+        expect(await operator.jobs.get(completed)).toBeNull();
+        expect(await operator.dispatch(kept, { key: `kept ${round}` })).toBe(completed);
+      }
+    });
+
+    test("fifty dispatchers that replace leave one job, with one dispatch's input", async () => {
+      await using database = await open();
+      await using fleet = await openEngines(database.address);
+      const [operator] = fleet.engines as [Forge];
+      for (let round = 0; round < ROUNDS; round++) {
+        const key = `key ${round}`;
+        const ids = await Promise.all(
+          Array.from({ length: DISPATCHERS }, (_, n) =>
+            fleet.engines[n % ENGINES]!.dispatch(keyed, { key, n } as { key: string }, { replace: true }),
+          ),
+        );
+        expect(new Set(ids).size).toBe(1);
+        const { input, status } = (await operator.jobs.get(ids[0]!))!;
+        expect(status).toBe("pending");
+        expect(input).toEqual({ key, n: expect.any(Number) as number });
+      }
+      expect((await operator.jobs.list()).jobs).toHaveLength(ROUNDS);
     });
 
     test("a holder that is deleted meanwhile wedges nobody: whoever comes next makes one job", async () => {

@@ -8,6 +8,7 @@ import { type Notification, notify } from "./notify.ts";
 import { Outbox } from "./outbox.ts";
 import { decodeMoved, encodeMoved, encodeQueue } from "./payloads.ts";
 import type { Session } from "./session.ts";
+import { movedOf, queuesOf, type WrittenRow } from "./written-row.ts";
 
 /**
  * What moved: told to the listeners of this process at once, and between processes by NOTIFY.
@@ -70,10 +71,11 @@ export class ChangeFeed implements Changes, HintSink {
     this.#outbox.addOrders();
   }
 
-  async insideTransaction(session: Session, jobs: readonly NewJob[]): Promise<void> {
-    if (jobs.length === 0) return;
-    const queues = [...new Set(jobs.map(({ queue }) => queue))];
-    const moved = jobs.map(({ id }): Moved => ({ id, revision: 1, status: "pending", progress: null }));
+  async insideTransaction(session: Session, jobs: readonly NewJob[], replaced: readonly WrittenRow[]): Promise<void> {
+    if (jobs.length + replaced.length === 0) return;
+    const queues = [...new Set([...jobs.map(({ queue }) => queue), ...queuesOf(replaced)])];
+    const made = jobs.map(({ id }): Moved => ({ id, revision: 1, status: "pending", progress: null }));
+    const moved = [...made, ...replaced.map(movedOf)];
     const available = queues.map((queue): Notification => [this.#channels.available, encodeQueue(queue)]);
     await notify(session, [...available, ...this.#updatesOf(moved)], literalArrays);
   }

@@ -1,6 +1,7 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { NewJob } from "../store.ts";
 import type { Session } from "./session.ts";
+import type { WrittenRow } from "./written-row.ts";
 
 /** What a statement changed of one job, as it is told to others. */
 export interface Moved {
@@ -18,8 +19,11 @@ export interface HintSink {
   moved(jobs: readonly Moved[]): void;
   /** What workers are to heed changed. */
   orders(): void;
-  /** Tells of new jobs from within a caller's transaction, so that everybody hears of them at its commit. */
-  insideTransaction(session: Session, jobs: readonly NewJob[]): Promise<void>;
+  /**
+   * Tells of new jobs, and of waiting ones that got the content of another, from within a caller's transaction, so that
+   * everybody hears of them at its commit.
+   */
+  insideTransaction(session: Session, jobs: readonly NewJob[], replaced: readonly WrittenRow[]): Promise<void>;
   /** The same of jobs that changed. */
   movedInsideTransaction(session: Session, jobs: readonly Moved[]): Promise<void>;
 }

@@ -18,7 +18,8 @@ interface StoredKey {
 const MS = "interval '1 millisecond'";
 /** How many values the insert of alike jobs takes. */
 const ALIKE_VALUES = 13;
-const DUE = `coalesce(timestamptz 'epoch' + at_ms * ${MS}, now + delay_ms * ${MS})`;
+/** When a new job is due, over its `at_ms` or `delay_ms` and `now`. */
+export const DUE: string = `coalesce(timestamptz 'epoch' + at_ms * ${MS}, now + delay_ms * ${MS})`;
 
 /** Makes and runs the statements that write new jobs. */
 export class JobRows {
@@ -214,11 +215,11 @@ function isAlike(a: NewJob, b: NewJob): boolean {
   );
 }
 
-function delayMs({ due }: NewJob): number | null {
+export function delayMs({ due }: NewJob): number | null {
   return "delayMs" in due ? due.delayMs : null;
 }
 
-function atMs({ due }: NewJob): number | null {
+export function atMs({ due }: NewJob): number | null {
   return "atMs" in due ? due.atMs : null;
 }
 

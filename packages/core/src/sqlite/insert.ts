@@ -3,6 +3,7 @@ import { keyedLane, lane } from "../lane.ts";
 import { PRIORITIES, type InsertResult, type NewJob } from "../store.ts";
 import { keyHolder, storedKeys, takeKey } from "./keys.ts";
 import { isOpen } from "./queues.ts";
+import { replace } from "./replace.ts";
 import { takerNo } from "./workers.ts";
 import type { WriteTx } from "./write-queue.ts";
 
@@ -15,9 +16,12 @@ const INSERT = `
 export function insert(tx: WriteTx, jobs: readonly NewJob[]): InsertResult[] {
   return jobs.map((job) => {
     const holder = takeKeys(tx, job);
-    if (holder !== null) return { id: holder, created: false };
-    const { id, type, queue, priority, maxAttempts, owner, overrides, input } = job;
     const dueAt = "atMs" in job.due ? job.due.atMs : tx.now + job.due.delayMs;
+    if (holder !== null) {
+      if (job.replace === true) replace(tx, holder, job, dueAt);
+      return { id: holder, created: false };
+    }
+    const { id, type, queue, priority, maxAttempts, owner, overrides, input } = job;
     const place = [lane(queue, type), PRIORITIES.indexOf(priority), dueAt];
     const counts = [maxAttempts, maxAttempts, dueAt, tx.now];
     const texts = [type, queue, owner, overrides, storedKeys(job), input];

@@ -8,6 +8,9 @@ const process = { host: "h", bootId: "b", pidNamespace: "n", pid: 1, processStar
 /** The verbs of jobs under limits. */
 async function limitedVerbs(store: Store): Promise<void> {
   await store.workers.register({ workerId: "limited", leaseMs: 1_000, process });
+  for (const [n, rest] of [{}, { replace: true as const }].entries()) {
+    await store.jobs.insert({ jobs: [newJob({ type: "replaced", keys: [keyClaim("r")], input: `${n}`, ...rest })] });
+  }
   await store.queues.change({ name: "default", change: { globalConcurrency: 3 }, onlyAbsent: false });
   await insertJob(store, { limitKey: "a" });
   await insertJob(store, { limitKey: "b", due: { delayMs: 60_000 } });
