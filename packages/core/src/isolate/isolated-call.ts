@@ -95,7 +95,6 @@ export class IsolatedCall {
   terminate(): void {
     this.#ending = true;
     this.#end.reject(this.#deps.ctx.signal.reason);
-    void this.#worker?.terminate();
   }
 
   #data(): ThreadData {

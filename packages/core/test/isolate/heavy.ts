@@ -1,5 +1,6 @@
 // Jobs that run in threads of their own; the tests of isolation import them, and so do the threads.
 import { Dead, defineJob, PublicError, Snooze } from "@forge-jobs/core";
+import { writeFileSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { isMainThread, threadId } from "node:worker_threads";
 import { z } from "zod";
@@ -9,7 +10,7 @@ class NetworkError extends Error {
   readonly status = 503;
 }
 
-const input = z.object({ what: z.string(), n: z.coerce.number().default(0) });
+const input = z.object({ what: z.string(), n: z.coerce.number().default(0), file: z.string().default("") });
 
 /** Does what its input says, in a thread that is really ended. */
 export const heavy = defineJob("heavy", {
@@ -17,13 +18,16 @@ export const heavy = defineJob("heavy", {
   input,
   retry: { maxAttempts: 3, baseDelay: "1ms", maxBackoff: "2ms", on: [NetworkError] },
   publicError: (error) => `seen: ${(error as Error).name}`,
-  async run(ctx, { what, n }): Promise<unknown> {
+  async run(ctx, { what, n, file }): Promise<unknown> {
     switch (what) {
       case "where":
         return { isMainThread, threadId, n: n * 2, attempt: ctx.attempt, jobId: ctx.jobId };
       case "loop":
         ctx.progress(10, "looping");
         for (;;);
+      case "write":
+        ctx.progress(10);
+        for (;;) writeFileSync(file, String(process.hrtime.bigint()));
       case "loop until cancelled":
         ctx.progress(10, "looping");
         while (!ctx.isCancelRequested());

@@ -1,5 +1,6 @@
 import { defineJob, type Hooks } from "@forge-jobs/core";
 import { execFile } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { expect, test, vi } from "vitest";
@@ -45,6 +46,20 @@ test("a cancelled endless loop ends, the slot and the event loop are free, and t
   expect(await forge.jobs.wait(id)).toMatchObject({ status: "cancelled", progress: 10, message: "looping" });
   expect(here.logs.map(({ message }) => message).join("\n")).toContain("thread is ended");
   expect((await ended(here, "where")).status).toBe("completed");
+});
+
+test("a thread is gone once its job has ended: what it did in a loop it does no more", async () => {
+  await using here = await world();
+  const { forge } = here;
+  const file = `${here.file}.beats`;
+  const id = await forge.dispatch(heavy, { what: "write", file });
+  await expect.poll(() => existsSync(file), { timeout: 30_000 }).toBe(true);
+  await forge.jobs.cancel(id);
+  await forge.jobs.wait(id);
+  const last = readFileSync(file, "utf8");
+  // By the time that a thread has started and ended, one that still looped would have written many times.
+  await ended(here, "where");
+  expect(readFileSync(file, "utf8")).toBe(last);
 });
 
 test("an endless loop is ended at its timeout", async () => {
