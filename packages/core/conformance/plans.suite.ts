@@ -249,8 +249,29 @@ const amidWaiting: Case = {
   },
 };
 
+const amidPaused: Case = {
+  name: "a claim of a paused queue reads none of its 20,000 due jobs",
+  needs: ["probe"],
+  async run(world) {
+    const { store, reads, vacuum } = await power(world, "probe")();
+    const workerId = await registerWorker(store);
+    for (let round = 0; round < 7; round++) await claimJobs(store, { types: ["t"], workerId });
+    await vacuum();
+    await insertMany(store, 20_000, { type: "t", due: { atMs: 0 } });
+    await store.queues.change({ name: "default", change: { paused: true }, onlyAbsent: false });
+    for (const statistics of ["of the time before", "of now"]) {
+      for (const oldestFirst of [false, true]) {
+        const claim = { types: ["t"], limit: TAKEN, oldestFirst, workerId };
+        const { rows } = await reads(async () => expect(await claimJobs(store, claim)).toEqual([]));
+        expect(rows, `statistics ${statistics}`).toBeLessThanOrEqual(LOOK_ROWS);
+      }
+      await vacuum();
+    }
+  },
+};
+
 /** What verbs cost: the rows they are about, whatever else lies in the table. */
 export const plansSuite: Suite = {
   topic: "plans",
-  cases: [...CROWDS.map(amidCrowd), ...KEYED_CROWDS.map(amidKeys), amidRuns, amidWaiting],
+  cases: [...CROWDS.map(amidCrowd), ...KEYED_CROWDS.map(amidKeys), amidRuns, amidWaiting, amidPaused],
 };

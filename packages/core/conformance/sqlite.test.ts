@@ -26,5 +26,6 @@ describeStore("SQLite", openSqlite, {
     "plans > a claim of jobs with keys among 10,000 jobs of as many keys whose time has not come reads at most twice the rows it takes",
     "plans > no verb about some running jobs reads those of others",
     "plans > finding what waits steps over the jobs, and counting them stops at its limit",
+    "plans > a claim of a paused queue reads none of its 20,000 due jobs",
   ],
 });
