@@ -57,7 +57,7 @@ const nextDue = (store: Store, keyed: readonly KeyedType[] = [T]) =>
   });
 
 const releases = (): Case[] =>
-  (["cancelled while claimed", "rescued", ...OUTCOME_KINDS] as const).map((how) => ({
+  (["cancelled while claimed", "rescued", "waiting for children", ...OUTCOME_KINDS] as const).map((how) => ({
     name: `a job that is ${how} makes room for the next of its key, and tells so`,
     async run({ store, other }) {
       await insert(store, ["a", "a"]);
@@ -67,7 +67,10 @@ const releases = (): Case[] =>
       const heard = new Recorder(store);
       if (how === "cancelled while claimed") await cancelJob(store, run!.id);
       else if (how === "rescued") expect(await rescueWorker(store, workerId)).toEqual([run!.id]);
-      else await updateJob(store, run!, { started: true, outcome: OUTCOMES[how], frees: "default" });
+      else if (how === "waiting for children") {
+        await updateJob(store, run!, { started: true });
+        await store.children.setWaiting({ runs: [{ ...run!, isWaiting: true, frees: "default" }] });
+      } else await updateJob(store, run!, { started: true, outcome: OUTCOMES[how], frees: "default" });
       await heard.until("room", () => heard.hasAvailable("default"));
       heard.unsubscribe();
       expect(await take(other)).toHaveLength(1);

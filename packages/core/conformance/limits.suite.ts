@@ -38,7 +38,7 @@ async function take(store: Store, { workerId, ...taking }: Taking = {}): Promise
 }
 
 const releases = (): Case[] =>
-  (["cancelled while claimed", "rescued", ...OUTCOME_KINDS] as const).map((how) => ({
+  (["cancelled while claimed", "rescued", "waiting for children", ...OUTCOME_KINDS] as const).map((how) => ({
     name: `a job that is ${how} makes room for another, and tells so`,
     async run({ store, other }) {
       await limit(store, 1);
@@ -49,7 +49,10 @@ const releases = (): Case[] =>
       const heard = new Recorder(store);
       if (how === "cancelled while claimed") await cancelJob(store, run!.id);
       else if (how === "rescued") expect(await rescueWorker(store, workerId)).toEqual([run!.id]);
-      else await updateJob(store, run!, { started: true, outcome: OUTCOMES[how], frees: QUEUE });
+      else if (how === "waiting for children") {
+        await updateJob(store, run!, { started: true });
+        await store.children.setWaiting({ runs: [{ ...run!, isWaiting: true, frees: QUEUE }] });
+      } else await updateJob(store, run!, { started: true, outcome: OUTCOMES[how], frees: QUEUE });
       await heard.until("room", () => heard.hasAvailable(QUEUE));
       heard.unsubscribe();
       expect(await take(other)).toHaveLength(1);

@@ -56,6 +56,22 @@ export const settleInSuite: Suite = {
   cases: [
     ...(["claimed", "running", "cancel_requested"] as const).flatMap((status) => [commits(status), rollsBack(status)]),
     {
+      name: "the commit tells everybody of the room that it made under a limit",
+      needs: ["notifications"],
+      async run({ store, other, begin }) {
+        const job = await jobIn(store, "running", { queue: "media" });
+        const heard = [await Recorder.live(store), await Recorder.live(other)];
+        const { tx, commit } = await begin();
+        const { id, claimNo } = job;
+        await store.jobs.settleIn({ id, claimNo, output: null, tx, frees: "media" });
+        await commit();
+        for (const recorder of heard) {
+          await recorder.until("room", () => recorder.hasAvailable("media", { any: true }));
+          recorder.unsubscribe();
+        }
+      },
+    },
+    {
       name: "whatever the run says after the commit changes nothing, and completing it is recognised",
       async run({ store, other, begin }) {
         const job = await jobIn(store, "running");

@@ -265,8 +265,15 @@ export interface JobVerbs {
   /**
    * Ends the job of a run as completed inside the caller's transaction, merging its start, and so does its hint; nothing has
    * happened unless that commits. Fenced by (id, claimNo); until the transaction ends `update` answers `held` for the row.
+   * `frees` is as in a `RunUpdate`, and told of at the commit.
    */
-  settleIn(args: { id: string; claimNo: number; output: string | null; tx: unknown }): Promise<SettleInResult>;
+  settleIn(args: {
+    id: string;
+    claimNo: number;
+    output: string | null;
+    tx: unknown;
+    frees?: string;
+  }): Promise<SettleInResult>;
   /** Reads what the live path shows; unknown ids are left out. */
   states(args: { ids: readonly string[] }): Promise<JobStateRecord[]>;
   /** Reads whole rows; unknown ids are left out. */

@@ -75,17 +75,13 @@ export class ChangeFeed implements Changes, HintSink {
     if (jobs.length + replaced.length === 0) return;
     const queues = [...new Set([...jobs.map(({ queue }) => queue), ...queuesOf(replaced)])];
     const made = jobs.map(({ id }): Moved => ({ id, revision: 1, status: "pending", progress: null }));
-    const moved = [...made, ...replaced.map(movedOf)];
+    await this.movedInsideTransaction(session, [...made, ...replaced.map(movedOf)], queues);
+  }
+
+  async movedInsideTransaction(session: Session, jobs: readonly Moved[], queues: readonly string[]): Promise<void> {
     const available = queues.map((queue): Notification => [this.#channels.available, encodeQueue(queue)]);
-    await notify(session, [...available, ...this.#updatesOf(moved)], literalArrays);
-  }
-
-  async movedInsideTransaction(session: Session, jobs: readonly Moved[]): Promise<void> {
-    await notify(session, this.#updatesOf(jobs), literalArrays);
-  }
-
-  #updatesOf(jobs: readonly Moved[]): Notification[] {
-    return encodeMoved(jobs).map((payload) => [this.#channels.updates, payload]);
+    const updates = encodeMoved(jobs).map((payload): Notification => [this.#channels.updates, payload]);
+    await notify(session, [...available, ...updates], literalArrays);
   }
 
   async close(): Promise<void> {

@@ -114,6 +114,7 @@ export function createChildren(database: Database, hints: HintSink): ChildVerbs 
         binaryArrays.int4(runs.map(({ claimNo }) => claimNo)),
         binaryArrays.int2(runs.map(({ isWaiting }) => (isWaiting ? 1 : 0))),
       ]);
+      hints.available(new Set(runs.flatMap(({ frees }) => frees ?? [])));
     },
 
     async among({ parentId, ids }) {

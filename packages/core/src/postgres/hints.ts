@@ -24,6 +24,6 @@ export interface HintSink {
    * everybody hears of them at its commit.
    */
   insideTransaction(session: Session, jobs: readonly NewJob[], replaced: readonly WrittenRow[]): Promise<void>;
-  /** The same of jobs that changed. */
-  movedInsideTransaction(session: Session, jobs: readonly Moved[]): Promise<void>;
+  /** The same of jobs that changed, and of queues in which that made room. */
+  movedInsideTransaction(session: Session, jobs: readonly Moved[], freed: readonly string[]): Promise<void>;
 }

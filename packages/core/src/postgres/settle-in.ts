@@ -21,7 +21,7 @@ export function createSettleIn(database: Database, hints: HintSink): JobVerbs["s
     text: `SELECT id FROM ${ended} WHERE id = $1::uuid AND claim_no = $2::int4 AND status = 'completed'`,
   };
 
-  return async ({ id, claimNo, output, tx }) => {
+  return async ({ id, claimNo, output, tx, frees }) => {
     const session = await callersSession(tx, database);
     const fence = [id, claimNo];
     if ((await session.run(lock, fence)).length === 0) {
@@ -36,7 +36,7 @@ export function createSettleIn(database: Database, hints: HintSink): JobVerbs["s
       outcome: { kind: "completed", output },
     };
     const written = await session.run<WrittenRow>(end, endValues([update], database.offsetMs, literalArrays));
-    await hints.movedInsideTransaction(session, written.map(movedOf));
+    await hints.movedInsideTransaction(session, written.map(movedOf), frees === undefined ? [] : [frees]);
     return "completed";
   };
 }

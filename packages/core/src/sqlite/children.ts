@@ -1,5 +1,5 @@
 import { SETTLED_JOB_STATUSES } from "@forge-jobs/protocol";
-import type { ChildCall, ChildProgress, ChildResult, ParentRun } from "../store.ts";
+import type { ChildCall, ChildProgress, ChildResult, ParentRun, WaitingRun } from "../store.ts";
 import { insert } from "./insert.ts";
 import type { Statements } from "./statements.ts";
 import type { WriteTx } from "./write-queue.ts";
@@ -59,8 +59,11 @@ const SET_WAITING = `
   UPDATE forge_live SET is_waiting = ?
   WHERE id = ? AND claim_no = ? AND status IN ('claimed', 'running', 'cancel_requested')`;
 
-export function setWaiting({ sql }: WriteTx, runs: readonly (ParentRun & { isWaiting: boolean })[]): void {
-  for (const { id, claimNo, isWaiting } of runs) sql.run(SET_WAITING, isWaiting ? 1 : 0, id, claimNo);
+export function setWaiting({ sql, available }: WriteTx, runs: readonly WaitingRun[]): void {
+  for (const { id, claimNo, isWaiting, frees } of runs) {
+    sql.run(SET_WAITING, isWaiting ? 1 : 0, id, claimNo);
+    if (frees !== undefined) available.add(frees);
+  }
 }
 
 const AMONG = `

@@ -27,6 +27,13 @@ export type ChildResult =
   | { readonly kind: "made" | "found"; readonly id: string }
   | { readonly kind: "stale" | "cancelled" };
 
+/** Whether a run waits for children. */
+export interface WaitingRun extends ParentRun {
+  readonly isWaiting: boolean;
+  /** Its wait makes room under a limit of this queue, which is then told of as if jobs had come. */
+  readonly frees?: string;
+}
+
 /** How far a job is, without what makes a row large. */
 export interface ChildProgress {
   readonly id: string;
@@ -46,7 +53,7 @@ export interface ChildVerbs {
   /**
    * Notes which runs wait for children, each fenced by (id, claimNo); a later claim of the row clears it. No revision rises.
    */
-  setWaiting(args: { runs: readonly (ParentRun & { readonly isWaiting: boolean })[] }): Promise<void>;
+  setWaiting(args: { runs: readonly WaitingRun[] }): Promise<void>;
   /** Tells which of these ids `dispatch` has answered for this parent. */
   among(args: { parentId: string; ids: readonly string[] }): Promise<string[]>;
 }

@@ -12,6 +12,7 @@ import type { LogWriter } from "./job-log.ts";
 import type { Run } from "./run.ts";
 import type { SavedBatches } from "./saved.ts";
 import type { SlotLane } from "./slot-loan.ts";
+import type { Staleness } from "./why-stale.ts";
 
 /** What a run asks of the worker around it. */
 export interface RunHost {
@@ -45,8 +46,8 @@ export interface RunHost {
   mayAbandon(run: Run): boolean;
   /** A handler that was given up on has ended after all. */
   zombieEnded(run: Run): void;
-  /** Why the fence refused a write of a run; `COMPLETED` by this run or by another one. Never rejects. */
-  whyStale(run: Run): Promise<"CANCELLED" | "LEASE_LOST" | "COMPLETED">;
+  /** Never rejects. */
+  whyStale(run: Run): Promise<Staleness>;
   /** Nothing more is to be written for this run. */
   release(run: Run): void;
 }

@@ -125,6 +125,7 @@ export class RunParts {
       definition: run.definition,
       log,
       settleIn,
+      frees: () => (this.#host.isLimited(run.job) ? run.job.queue : undefined),
       hasEnded: () => run.ended,
       counts: () => !run.settled,
       onStale: () => run.onStale(),

@@ -18,6 +18,8 @@ export interface SettleInParts {
   readonly definition: JobDefinition;
   readonly log: Logger;
   readonly settleIn: JobVerbs["settleIn"];
+  /** The queue in which the end of this job makes room under a limit. */
+  readonly frees: () => string | undefined;
   readonly hasEnded: () => boolean;
   /** Whether what the run says still counts. */
   readonly counts: () => boolean;
@@ -50,7 +52,9 @@ export class SettleIn {
     const json = outputJson(this.#parts, checked);
     if (hasEnded()) throw new ForgeError("CONFLICT", `This run of ${job.type} has ended; it settles nothing any more.`);
     if (!counts() && this.#settled === null) throw await onStale();
-    const result = await settleIn({ id: job.id, claimNo: job.claimNo, output: json, tx });
+    const frees = this.#parts.frees();
+    const run = { id: job.id, claimNo: job.claimNo, output: json, tx };
+    const result = await settleIn(frees === undefined ? run : { ...run, frees });
     if (result === "stale") throw await onStale();
     if (result === "already") {
       throw new ForgeError("CONFLICT", `This run of ${job.type} has settled its job before; call settleIn once.`);

@@ -1,12 +1,12 @@
 import { setImmediate as turn, setTimeout as sleep } from "node:timers/promises";
-import type { ChildVerbs, ParentRun } from "../store.ts";
+import type { ChildVerbs, ClaimedJob, WaitingRun } from "../store.ts";
 
 const PAUSE_MS = 1_000;
 
 /** Writes behind which runs of this process wait for children; of several changes of one run the last is written. */
 export class WaitingFlags {
   readonly #children: Pick<ChildVerbs, "setWaiting">;
-  readonly #changed = new Map<string, ParentRun & { readonly isWaiting: boolean }>();
+  readonly #changed = new Map<string, WaitingRun>();
   #writing = false;
   #stopped = false;
 
@@ -14,8 +14,14 @@ export class WaitingFlags {
     this.#children = children;
   }
 
-  set({ id, claimNo }: ParentRun, isWaiting: boolean): void {
-    this.#changed.set(`${id} ${claimNo}`, { id, claimNo, isWaiting });
+  /** `isLimited`: others may be had of its queue while it waits. */
+  set(
+    { id, claimNo, queue }: Pick<ClaimedJob, "id" | "claimNo" | "queue">,
+    isWaiting: boolean,
+    isLimited: boolean,
+  ): void {
+    const run = { id, claimNo, isWaiting };
+    this.#changed.set(`${id} ${claimNo}`, isWaiting && isLimited ? { ...run, frees: queue } : run);
     if (this.#writing) return;
     this.#writing = true;
     void this.#writeAll();

@@ -30,6 +30,7 @@ import { ScaleDown } from "./scale-down.ts";
 import { Suspects } from "./suspects.ts";
 import { TokenDesk } from "./token-desk.ts";
 import { WaitingFlags } from "./waiting-flags.ts";
+import { type Staleness, whyStale } from "./why-stale.ts";
 
 /** What a worker is made of. */
 export interface WorkerDeps {
@@ -203,7 +204,7 @@ export class Worker {
         this.#room?.release(job);
         this.#countZombie(job.queue, -1);
       },
-      whyStale: ({ job }) => this.#whyStale(job.id),
+      whyStale: (run) => this.#whyStale(run),
       release: ({ job }) => this.#letGo(job),
     };
     for (const [queue, slots] of Object.entries(deps.queues)) this.#loops.set(queue, this.#makeLoop(queue, slots));
@@ -393,7 +394,7 @@ export class Worker {
   }
 
   #onWaiting(run: Run, isWaiting: boolean): void {
-    this.#waitingFlags.set(run.job, isWaiting);
+    this.#waitingFlags.set(run.job, isWaiting, this.#limits.counts(run.job));
     // Its children may need what it uses; back from its wait it uses it again, even where that is more than there is.
     if (isWaiting) this.#room?.release(run.job);
     else this.#room?.take(run.job);
@@ -413,11 +414,11 @@ export class Worker {
     this.#zombies.set(queue, (this.#zombies.get(queue) ?? 0) + by);
   }
 
-  /** A job may be cancelled between its claim and the write that says it runs: then its row has ended, and the fence with it. */
-  async #whyStale(jobId: string): Promise<"CANCELLED" | "LEASE_LOST" | "COMPLETED"> {
-    const states = await this.#deps.store.jobs.states({ ids: [jobId] }).catch(() => []);
-    if (states[0]?.status === "completed") return "COMPLETED";
-    return states[0]?.status === "cancelled" ? "CANCELLED" : "LEASE_LOST";
+  async #whyStale({ job }: Run): Promise<Staleness> {
+    const why = await whyStale(this.#deps.store.jobs, job.id);
+    // A transaction told the others of the room that it made, and this process perhaps not.
+    if (why === "COMPLETED" && this.#limits.counts(job)) this.#loops.get(job.queue)?.wake();
+    return why;
   }
 
   #letGo({ id, claimNo }: Pick<ClaimedJob, "id" | "claimNo">): void {
