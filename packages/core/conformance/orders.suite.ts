@@ -56,9 +56,30 @@ export const ordersSuite: Suite = {
         expect(before).toMatchObject({ draining: false, queues: [] });
         const version = await other.workers.drain({ workerId });
         expect(version).toBe(before.version + 1);
-        expect(await store.workers.orders({ workerId })).toEqual({ version, draining: true, queues: [] });
+        expect(await store.workers.orders({ workerId })).toEqual({
+          version,
+          draining: true,
+          drainingBy: null,
+          queues: [],
+        });
         expect(await store.workers.orders({ workerId: colleague })).toMatchObject({ draining: false });
         expect(await store.workers.drain({ workerId })).toBe(before.version + 2);
+      },
+    },
+    {
+      name: "who told a worker to drain is kept: the first who did",
+      async run({ store, other }) {
+        const [workerId, colleague] = [await registerWorker(store), await registerWorker(store)];
+        expect(await readWorker(store, workerId)).toMatchObject({ drainingBy: null });
+        for (const by of ["Ада", "bob"]) {
+          await store.workers.drain({ workerId, by });
+          expect(await readWorker(other, workerId)).toMatchObject({ draining: true, drainingBy: "Ада" });
+        }
+        expect(await other.workers.orders({ workerId })).toMatchObject({ draining: true, drainingBy: "Ада" });
+        expect(await readWorker(store, colleague)).toMatchObject({ draining: false, drainingBy: null });
+        await store.workers.drain({ workerId: colleague });
+        await store.workers.drain({ workerId: colleague, by: "bob" });
+        expect(await readWorker(store, colleague)).toMatchObject({ draining: true, drainingBy: null });
       },
     },
     {

@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { QueueSettings, Store } from "../src/store.ts";
+import type { QueueChange, QueueSettings, Store } from "../src/store.ts";
 import { cancelJob, claimJob, claimJobs, insertJob, newJob, readJob, updateJob } from "./one-job.ts";
 import { registerWorker } from "./one-worker.ts";
 import { Recorder } from "./recorder.ts";
@@ -8,11 +8,14 @@ import { advance } from "./world.ts";
 
 const NOTHING: Omit<QueueSettings, "name"> = {
   pausedAt: null,
+  pausedBy: null,
   concurrency: null,
   globalConcurrency: null,
   backoffEnabled: null,
   backoffBaseSeconds: null,
   backoffMaxSeconds: null,
+  changedAt: expect.any(Number) as number,
+  changedBy: null,
 };
 
 const EVERYTHING = {
@@ -113,6 +116,36 @@ export const queuesSuite: Suite = {
         expect(await store.queues.settings()).toEqual([first]);
         await configure(store, "media", { paused: false });
         expect(await store.queues.settings()).toEqual([{ ...NOTHING, name: "media" }]);
+      },
+    },
+    {
+      name: "who changed a queue last is kept, and who paused it until that is over; what changes nothing is nobody's",
+      async run(world) {
+        const { store, other } = world;
+        const act = async (by: string, change: QueueChange, onlyAbsent = false): Promise<QueueSettings> => {
+          advance(world, 60_000);
+          await store.queues.change({ name: "media", change, onlyAbsent, by });
+          return (await other.queues.settings())[0]!;
+        };
+        const made = await act("ada", { paused: true });
+        expect(made).toMatchObject({ pausedBy: "ada", changedBy: "ada", changedAt: made.pausedAt });
+        const configured = await act("bob", { concurrency: 2, backoffEnabled: false });
+        expect(configured).toMatchObject({ pausedBy: "ada", pausedAt: made.pausedAt, changedBy: "bob" });
+        expect(configured.changedAt).toBeGreaterThanOrEqual(made.changedAt + 60_000);
+        for (const [change, onlyAbsent] of [
+          [{ paused: true }, false],
+          [{ concurrency: 2, backoffEnabled: false, globalConcurrency: null }, false],
+          [{ concurrency: 9, backoffEnabled: true }, true],
+          [{}, true],
+        ] as const)
+          expect(await act("eve", change, onlyAbsent)).toEqual(configured);
+        expect(await act("cyd", { concurrency: 9, globalConcurrency: 4 }, true)).toMatchObject({ changedBy: "cyd" });
+        const resumed = await act("Ада", { paused: false });
+        expect(resumed).toMatchObject({ pausedAt: null, pausedBy: null, changedBy: "Ада" });
+        expect(await act("eve", { paused: false })).toEqual(resumed);
+        advance(world, 60_000);
+        await configure(store, "media", { concurrency: null });
+        expect((await store.queues.settings())[0]).toMatchObject({ changedBy: null });
       },
     },
     ...CLOSINGS.flatMap(closes),

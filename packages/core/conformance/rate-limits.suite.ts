@@ -40,13 +40,35 @@ export const rateLimitsSuite: Suite = {
         expect(await store.rateLimits.list({})).toEqual([]);
         await hourly(store, 5, 3);
         await other.rateLimits.configure({ scope: "mail", tokens: 7, periodMs: 1_000, burst: 7 });
+        const changed = { changedAt: expect.any(Number) as number, changedBy: null };
         expect(await other.rateLimits.list({})).toEqual([
-          { scope: "mail", tokens: 7, periodMs: 1_000, burst: 7, available: 7, nextInMs: 0 },
-          { scope: "slack", tokens: 5, periodMs: HOUR_MS, burst: 3, available: 3, nextInMs: 0 },
+          { scope: "mail", tokens: 7, periodMs: 1_000, burst: 7, available: 7, nextInMs: 0, ...changed },
+          { scope: "slack", tokens: 5, periodMs: HOUR_MS, burst: 3, available: 3, nextInMs: 0, ...changed },
         ]);
         expect(await acquire(store, jobs(2))).toEqual([0, 0]);
         expect(await read(other)).toMatchObject({ available: 1, nextInMs: 0 });
         expect(await store.rateLimits.list({ scope: "Slack" })).toEqual([]);
+      },
+    },
+    {
+      name: "who configured a bucket is kept, and when; the same again is nobody's, and neither is what jobs do",
+      async run(world) {
+        const { store, other } = world;
+        const act = async (by: string, tokens: number): Promise<RateLimitRecord | undefined> => {
+          advance(world, 60_000);
+          await store.rateLimits.configure({ scope: "slack", tokens, periodMs: HOUR_MS, burst: 3, by });
+          await acquire(store);
+          await store.rateLimits.drain({ scope: "slack", retryAfterMs: 1 });
+          return read(other);
+        };
+        const made = await act("Ада", 5);
+        expect(made).toMatchObject({ changedBy: "Ада", changedAt: expect.any(Number) as number });
+        expect(await act("bob", 5)).toMatchObject({ changedBy: "Ада", changedAt: made!.changedAt });
+        const changed = await act("bob", 6);
+        expect(changed).toMatchObject({ changedBy: "bob" });
+        expect(changed!.changedAt).toBeGreaterThanOrEqual(made!.changedAt + 120_000);
+        await hourly(store, 7, 3);
+        expect(await read(store)).toMatchObject({ changedBy: null });
       },
     },
     {

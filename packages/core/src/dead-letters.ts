@@ -1,10 +1,11 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
+import { actor } from "./act-options.ts";
 import { durationMs } from "./duration.ts";
 import { ForgeError, shown } from "./errors.ts";
 import type { DeadLetterPage, Job, Jobs, RetryAllResult } from "./forge-types.ts";
 import { checkId } from "./id.ts";
 import { jobOf } from "./job-record.ts";
-import { actor, checkLimit, unknownJob } from "./job-arguments.ts";
+import { checkLimit, unknownJob } from "./job-arguments.ts";
 import { checkText, refuseUnknownOptions } from "./options.ts";
 import type { Store } from "./store.ts";
 

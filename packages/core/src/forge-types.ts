@@ -1,4 +1,5 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
+import type { ActOptions } from "./act-options.ts";
 import type { ForgeContext } from "./context.ts";
 import type { CronDefinition } from "./cron/define-cron.ts";
 import type { Crons } from "./cron/crons.ts";
@@ -109,12 +110,6 @@ export interface JobEvent {
   /** Who did it, as the caller named them. */
   by: string | null;
   reason: string | null;
-}
-
-/** Who does something to a job. */
-export interface ActOptions {
-  /** For the job's history; at most 1,000 characters. Default: nobody in particular. */
-  by?: string;
 }
 
 /** How a person brings a job back. */

@@ -13,7 +13,8 @@ export type { Duration } from "./duration.ts";
 // Running
 export { createForge } from "./forge.ts";
 export type { Forge, ForgeOptions } from "./forge-types.ts";
-export type { ActOptions, DeadLetterPage, Job, JobEvent, JobListOptions, JobLogLine, Jobs } from "./forge-types.ts";
+export type { ActOptions } from "./act-options.ts";
+export type { DeadLetterPage, Job, JobEvent, JobListOptions, JobLogLine, Jobs } from "./forge-types.ts";
 export type { RetryAllOptions, RetryAllResult, RetryOneOptions } from "./forge-types.ts";
 export { queuesFromEnv } from "./queue-options.ts";
 export type { QueueBackoffOptions, QueueOptions } from "./queue-options.ts";

@@ -1,5 +1,4 @@
 import { ForgeError, shown } from "./errors.ts";
-import { checkText } from "./options.ts";
 
 const MOST_LISTED = 1_000;
 const USUALLY_LISTED = 50;
@@ -10,11 +9,6 @@ export function checkLimit(limit: number = USUALLY_LISTED): number {
     throw new ForgeError("BAD_REQUEST", `limit must be a whole number from 1 to ${MOST_LISTED}; got ${shown(limit)}.`);
   }
   return limit;
-}
-
-/** Who does something, as the stores take it. Throws `BAD_REQUEST`. */
-export function actor(by: string | undefined): { by?: string } {
-  return by === undefined ? {} : { by: checkText("by", by) };
 }
 
 /** What is thrown for an id of no job. */

@@ -1,10 +1,11 @@
 import { isSettledJobStatus, JOB_STATUSES, LIMITS, type StoredJobStatus } from "@forge-jobs/protocol";
 import { setTimeout as sleep } from "node:timers/promises";
+import { actor } from "./act-options.ts";
 import { createDeadLetters } from "./dead-letters.ts";
 import { ForgeError, shown } from "./errors.ts";
 import type { Job, JobListOptions, Jobs } from "./forge-types.ts";
 import { checkId } from "./id.ts";
-import { actor, checkLimit, unknownJob } from "./job-arguments.ts";
+import { checkLimit, unknownJob } from "./job-arguments.ts";
 import { jobEventOf, jobLogLineOf, jobOf } from "./job-record.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { checkMaxAttempts } from "./retry-options.ts";

@@ -36,7 +36,7 @@ export function checkSlots(what: string, slots: unknown): number {
 
 /** Checks what is to be set of a queue. Throws `BAD_REQUEST`. */
 export function queueChange(what: string, options: QueueOptions): QueueChange {
-  refuseUnknownOptions(what, options, ["concurrency", "globalConcurrency", "backoff"]);
+  refuseUnknownOptions(what, options, ["concurrency", "globalConcurrency", "backoff", "by"]);
   const { concurrency, globalConcurrency, backoff } = options;
   return {
     ...(concurrency !== undefined && {

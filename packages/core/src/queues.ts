@@ -1,7 +1,9 @@
+import { type ActOptions, actor } from "./act-options.ts";
 import { checkName } from "./define.ts";
 import { untilHeeded } from "./heeded.ts";
+import { refuseUnknownOptions } from "./options.ts";
 import { queueChange, type QueueOptions } from "./queue-options.ts";
-import type { QueueSettings, RunningCount, Store, WaitingLane, WorkerRecord } from "./store.ts";
+import type { QueueChange, QueueSettings, RunningCount, Store, WaitingLane, WorkerRecord } from "./store.ts";
 import { unservedLanes } from "./unserved.ts";
 
 /** A queue, for people and programs on the server. */
@@ -9,12 +11,17 @@ export interface Queue {
   name: string;
   /** Since when nothing of it starts; null while it is open. */
   pausedAt: Date | null;
+  /** Who paused it, as the caller named them. */
+  pausedBy: string | null;
   /** What was configured: handlers at once in each process; null where each worker's own number applies. */
   concurrency: number | null;
   /** What was configured: handlers at once in all processes together; null where there is no limit. */
   globalConcurrency: number | null;
   /** What was configured; null where nothing was. */
   backoff: { enabled: boolean | null; baseSeconds: number | null; maxSeconds: number | null };
+  /** The last change of what is configured, pauses included, and who it was; null where nothing is. */
+  changedAt: Date | null;
+  changedBy: string | null;
   /** Handlers that may run at once in all live workers that take new jobs. */
   slots: number;
   /** Handlers that run. */
@@ -29,14 +36,17 @@ export interface Queue {
   unserved: string[];
 }
 
-/** What can be done with queues, from any process, at run time. Every verb throws `BAD_REQUEST` for a bad name or value. */
+/**
+ * What can be done with queues, from any process, at run time. `by` is kept as `changedBy`, and that of a pause as `pausedBy`,
+ * where something is changed. Every verb throws `BAD_REQUEST` for a bad name or value.
+ */
 export interface Queues {
   /** Reads every queue that is configured, that a live worker serves, or that holds jobs which have not ended; by name. */
   list(): Promise<Queue[]>;
   /**
    * Sets what is not set yet. What somebody configured before stays, so that a deploy may call it at every start.
    */
-  ensure(name: string, options?: QueueOptions): Promise<void>;
+  ensure(name: string, options?: QueueOptions & ActOptions): Promise<void>;
   /**
    * Sets what is given, and leaves the rest; null takes a setting back. Workers follow at once where hints reach them, and
    * within a second elsewhere.
@@ -44,7 +54,7 @@ export interface Queues {
    * With a lower concurrency running jobs may end by themselves for `worker.scaleDownGrace`; then the surplus, the last
    * started first, is told to stop by `SCALED_DOWN` and goes back, uncounted.
    */
-  configure(name: string, options: QueueOptions): Promise<void>;
+  configure(name: string, options: QueueOptions & ActOptions): Promise<void>;
   /**
    * Keeps jobs of the queue from starting; running ones go on, and dispatches are taken.
    *
@@ -52,9 +62,9 @@ export interface Queues {
    * takes milliseconds where hints reach the workers, and as long as its lease lasts for one that does not answer. Jobs
    * that a worker holds in advance go back, uncounted. A worker of a release before this one knows no pauses.
    */
-  pause(name: string): Promise<void>;
+  pause(name: string, options?: ActOptions): Promise<void>;
   /** Lets jobs of the queue start again. */
-  resume(name: string): Promise<void>;
+  resume(name: string, options?: ActOptions): Promise<void>;
 }
 
 const MOST_COUNTED = 10_000;
@@ -63,13 +73,12 @@ const MOST_COUNTED = 10_000;
 export function createQueues(store: Store, onOrders: () => Promise<void>): Queues {
   const change = async (
     name: string,
-    settings: Parameters<typeof store.queues.change>[0]["change"],
+    { by }: ActOptions,
+    settings: QueueChange,
+    { onlyAbsent }: { onlyAbsent: boolean } = { onlyAbsent: false },
   ): Promise<number> => {
-    const version = await store.queues.change({
-      name: checkName("A queue's name", name),
-      change: settings,
-      onlyAbsent: false,
-    });
+    const queue = checkName("A queue's name", name);
+    const version = await store.queues.change({ name: queue, change: settings, onlyAbsent, ...actor(by) });
     await onOrders();
     return version;
   };
@@ -77,19 +86,19 @@ export function createQueues(store: Store, onOrders: () => Promise<void>): Queue
   return {
     list: () => listQueues(store),
     ensure: async (name, options = {}) => {
-      checkName("A queue's name", name);
-      await store.queues.change({ name, change: queueChange("queues.ensure", options), onlyAbsent: true });
-      await onOrders();
+      await change(name, options, queueChange("queues.ensure", options), { onlyAbsent: true });
     },
     configure: async (name, options) => {
-      await change(name, queueChange("queues.configure", options));
+      await change(name, options, queueChange("queues.configure", options));
     },
-    pause: async (name) => {
-      const version = await change(name, { paused: true });
+    pause: async (name, options = {}) => {
+      refuseUnknownOptions("queues.pause", options, ["by"]);
+      const version = await change(name, options, { paused: true });
       await untilHeeded(store, version, ({ serves }) => Object.hasOwn(serves?.queues ?? {}, name));
     },
-    resume: async (name) => {
-      await change(name, { paused: false });
+    resume: async (name, options = {}) => {
+      refuseUnknownOptions("queues.resume", options, ["by"]);
+      await change(name, options, { paused: false });
     },
   };
 }
@@ -143,6 +152,7 @@ function queueOf(name: string, { settings, takers, counts, lanes, unserved, coun
   return {
     name,
     pausedAt: pausedAt === null ? null : new Date(pausedAt),
+    pausedBy: settings?.pausedBy ?? null,
     concurrency,
     globalConcurrency: settings?.globalConcurrency ?? null,
     backoff: {
@@ -150,6 +160,8 @@ function queueOf(name: string, { settings, takers, counts, lanes, unserved, coun
       baseSeconds: settings?.backoffBaseSeconds ?? null,
       maxSeconds: settings?.backoffMaxSeconds ?? null,
     },
+    changedAt: settings === undefined ? null : new Date(settings.changedAt),
+    changedBy: settings?.changedBy ?? null,
     slots: declared.reduce((sum, slots) => sum + (concurrency ?? slots), 0),
     running: counts.reduce((sum, { running }) => sum + running, 0),
     depth: Math.min(counted, MOST_COUNTED),

@@ -1,3 +1,4 @@
+import { type ActOptions, actor } from "./act-options.ts";
 import { checkName } from "./define.ts";
 import { ForgeError, shown } from "./errors.ts";
 import { refuseUnknownOptions } from "./options.ts";
@@ -29,6 +30,9 @@ export interface RateLimit {
   available: number;
   /** Milliseconds until the next token can be had, behind all that jobs wait for; 0 while some are available. */
   nextInMs: number;
+  /** When it was configured as it is now, and who did, as the caller named them. */
+  changedAt: Date;
+  changedBy: string | null;
 }
 
 /** Buckets of tokens, in the database, for all processes together. */
@@ -36,11 +40,11 @@ export interface RateLimits {
   /**
    * Makes the bucket of a scope, full, or changes it for every process from now on; the same configuration again changes
    * nothing, so every process may say it when it starts. A change keeps what was spent; jobs that wait for their place keep
-   * the time that they were told, and then ask anew.
+   * the time that they were told, and then ask anew. `by` is kept as `changedBy`.
    *
    * Throws `BAD_REQUEST`.
    */
-  configure(scope: string, options: RateLimitOptions): Promise<void>;
+  configure(scope: string, options: RateLimitOptions & ActOptions): Promise<void>;
   /** Reads all rate limits by name. */
   list(): Promise<RateLimit[]>;
   /** Reads one; null if it is not configured. */
@@ -70,14 +74,14 @@ export function createRateLimits(store: Store): RateLimits {
   return {
     configure: async (scope, options) => {
       checkScope(scope);
-      refuseUnknownOptions("rateLimits.configure", options, [...RATES, "burst"]);
+      refuseUnknownOptions("rateLimits.configure", options, [...RATES, "burst", "by"]);
       const [rate, another] = RATES.filter((name) => options[name] !== undefined);
       if (rate === undefined || another !== undefined) {
         throw new ForgeError("BAD_REQUEST", `The rate limit ${scope} takes exactly one of ${RATES.join(", ")}.`);
       }
       const tokens = checkCount(`${rate} of the rate limit ${scope}`, options[rate]);
       const burst = checkCount(`burst of the rate limit ${scope}`, options.burst ?? tokens);
-      await store.rateLimits.configure({ scope, tokens, periodMs: PERIODS[rate][1], burst });
+      await store.rateLimits.configure({ scope, tokens, periodMs: PERIODS[rate][1], burst, ...actor(options.by) });
     },
     list: async () => (await store.rateLimits.list({})).map(rateLimit),
     get: async (scope) => {
@@ -94,7 +98,7 @@ function checkCount(what: string, count: number | undefined): number {
   return count;
 }
 
-function rateLimit({ scope, tokens, periodMs, burst, available, nextInMs }: RateLimitRecord): RateLimit {
+function rateLimit({ periodMs, changedAt, ...record }: RateLimitRecord): RateLimit {
   const per = RATES.map((rate) => PERIODS[rate]).find(([, ms]) => ms === periodMs)?.[0] ?? "second";
-  return { scope, tokens, per, burst, available, nextInMs };
+  return { ...record, per, changedAt: new Date(changedAt) };
 }

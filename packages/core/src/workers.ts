@@ -1,5 +1,7 @@
+import { type ActOptions, actor } from "./act-options.ts";
 import { ForgeError, shown } from "./errors.ts";
 import { untilHeeded } from "./heeded.ts";
+import { refuseUnknownOptions } from "./options.ts";
 import type { QueueSettings, RunningCount, Store, WorkerRecord } from "./store.ts";
 
 /** A worker process, for people and programs on the server. */
@@ -21,6 +23,8 @@ export interface WorkerInfo {
   running: number;
   /** Whether it takes nothing new. With `running` at 0 it is drained, and stays listed until its process stops. */
   draining: boolean;
+  /** Who told it so, as the caller named them. */
+  drainingBy: string | null;
 }
 
 /** What can be done with workers, from any process. */
@@ -31,9 +35,9 @@ export interface Workers {
    * Tells a worker to take nothing new for as long as it lives. What it runs it finishes; what it holds in advance goes
    * back, uncounted. It stays registered until its process stops.
    *
-   * Resolves once the worker heeds it, or its lease is over. Throws `NOT_FOUND` for an id that no live worker has.
+   * Resolves once the worker heeds it, or its lease is over. `by` is kept as `drainingBy`, of the first who said it. Throws `NOT_FOUND` for an id that no live worker has.
    */
-  drain(id: string): Promise<void>;
+  drain(id: string, options?: ActOptions): Promise<void>;
 }
 
 /** The verbs over workers; `onOrders` tells the worker of this process, so that it need not wait for a hint. */
@@ -47,8 +51,10 @@ export function createWorkers(store: Store, onOrders: () => Promise<void>): Work
       ]);
       return workers.map((worker) => workerInfo(worker, counts, settings));
     },
-    drain: async (id) => {
-      const version = typeof id === "string" ? await store.workers.drain({ workerId: id }) : null;
+    drain: async (id, options = {}) => {
+      refuseUnknownOptions("workers.drain", options, ["by"]);
+      const by = actor(options.by);
+      const version = typeof id === "string" ? await store.workers.drain({ workerId: id, ...by }) : null;
       if (version === null) {
         throw new ForgeError("NOT_FOUND", `There is no worker ${shown(id)}; workers.list() tells which there are.`);
       }
@@ -59,7 +65,7 @@ export function createWorkers(store: Store, onOrders: () => Promise<void>): Work
 }
 
 function workerInfo(
-  { id, label, host, pid, serves, leaseMs, leaseLeftMs, draining }: WorkerRecord,
+  { id, label, host, pid, serves, leaseMs, leaseLeftMs, draining, drainingBy }: WorkerRecord,
   counts: readonly RunningCount[],
   settings: readonly QueueSettings[],
 ): WorkerInfo {
@@ -77,5 +83,6 @@ function workerInfo(
     leaseLeftMs,
     running: own.reduce((sum, { running }) => sum + running, 0),
     draining,
+    drainingBy,
   };
 }

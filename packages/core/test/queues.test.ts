@@ -212,7 +212,7 @@ describe.each(databases)("%s", (___, open) => {
     await using old = await engine(database.address, { jobs: [job], worker: { lease: "600ms" } });
     await using ops = await engine(database.address, { jobs: [job], worker: false });
     const [before] = await ops.forge.workers.list();
-    await ops.forge.workers.drain(before!.id);
+    await ops.forge.workers.drain(before!.id, { by: "ada" });
     const store = openStore(database.address);
     await store.workers.rescue({
       workerId: before!.id,
@@ -226,6 +226,7 @@ describe.each(databases)("%s", (___, open) => {
     });
     expect(after.id).not.toBe(before!.id);
     await until(async () => (await ops.forge.workers.list())[0]?.draining, { what: "it to say that it drains" });
+    expect(await ops.forge.workers.list()).toMatchObject([{ drainingBy: "ada" }]);
     const id = await old.forge.dispatch(job, {});
     expect(await ops.forge.jobs.get(id)).toMatchObject({ status: "pending", attempts: 0 });
     await using _ = await engine(database.address, { jobs: [job] });

@@ -11,8 +11,9 @@ test("a rate limit is configured, listed, read and changed by name", async () =>
   const { rateLimits } = world.forge;
   await rateLimits.configure("slack", { perMinute: 50 });
   await rateLimits.configure("mail:eu", { perHour: 1_000, burst: 10 });
-  const slack = { scope: "slack", tokens: 50, per: "minute", burst: 50, available: 50, nextInMs: 0 };
-  const mail = { scope: "mail:eu", tokens: 1_000, per: "hour", burst: 10, available: 10, nextInMs: 0 };
+  const changed = { changedAt: expect.any(Date) as Date, changedBy: null };
+  const slack = { scope: "slack", tokens: 50, per: "minute", burst: 50, available: 50, nextInMs: 0, ...changed };
+  const mail = { scope: "mail:eu", tokens: 1_000, per: "hour", burst: 10, available: 10, nextInMs: 0, ...changed };
   expect(await rateLimits.list()).toEqual([mail, slack]);
   await rateLimits.configure("slack", { perSecond: 2 });
   expect(await rateLimits.get("slack")).toEqual({ ...slack, tokens: 2, per: "second", burst: 2, available: 2 });

@@ -5,8 +5,9 @@
 -- Queues for which somebody set or ensured something; a queue without a row is open, and as its workers say.
 CREATE TABLE forge_queues (
   name text PRIMARY KEY,
-  -- Since when nothing of it may start; null while it is open.
+  -- Since when nothing of it may start, and who said so; null while it is open.
   paused_at timestamptz,
+  paused_by text,
   -- Handlers at once in each process, in place of what a worker says itself; null: as the worker says.
   concurrency integer,
   -- Handlers at once in all processes; null: no limit.
@@ -14,7 +15,10 @@ CREATE TABLE forge_queues (
   -- What a retry of its jobs waits, where neither job nor dispatch says so; null: as for any queue.
   backoff_enabled boolean,
   backoff_base_seconds double precision,
-  backoff_max_seconds double precision
+  backoff_max_seconds double precision,
+  -- The last change of any of this, and who it was.
+  changed_at timestamptz NOT NULL,
+  changed_by text
 );
 
 -- Rises with every change that workers are to heed, so that one who waits for them knows which change they have seen.
@@ -23,8 +27,8 @@ INSERT INTO forge_meta (name, value) VALUES ('orders_version', '0');
 -- What a worker says of itself: a name for people, what it serves, as JSON, and how long it may be silent. Null for a worker
 -- of the release before.
 ALTER TABLE forge_workers ADD COLUMN label text, ADD COLUMN serves text, ADD COLUMN lease_ms double precision;
--- Since when it takes nothing new, because somebody said so.
-ALTER TABLE forge_workers ADD COLUMN draining_at timestamptz;
+-- Since when it takes nothing new, because somebody said so, and who.
+ALTER TABLE forge_workers ADD COLUMN draining_at timestamptz, ADD COLUMN draining_by text;
 -- The last change that it has heeded.
 ALTER TABLE forge_workers ADD COLUMN heeded integer NOT NULL DEFAULT 0;
 
@@ -107,7 +111,10 @@ CREATE TABLE forge_rate_limits (
   -- The same, had everybody who waits taken their token already: the end of the line.
   line_at timestamptz NOT NULL,
   -- Rises when places that were reserved before no longer count.
-  generation integer NOT NULL DEFAULT 0
+  generation integer NOT NULL DEFAULT 0,
+  -- When it was configured as it is, and who did.
+  changed_at timestamptz NOT NULL,
+  changed_by text
 );
 
 -- Tokens that a job was promised for later. Few: a row only for a job that waits for one.

@@ -5,8 +5,9 @@
 -- Queues for which somebody set or ensured something; a queue without a row is open, and as its workers say.
 CREATE TABLE forge_queues (
   name TEXT NOT NULL PRIMARY KEY,
-  -- Since when nothing of it may start; null while it is open.
+  -- Since when nothing of it may start, and who said so; null while it is open.
   paused_at INTEGER,
+  paused_by TEXT,
   -- Handlers at once in each process, in place of what a worker says itself; null: as the worker says.
   concurrency INTEGER,
   -- Handlers at once in all processes; null: no limit.
@@ -14,7 +15,10 @@ CREATE TABLE forge_queues (
   -- What a retry of its jobs waits, where neither job nor dispatch says so; null: as for any queue.
   backoff_enabled INTEGER,
   backoff_base_seconds REAL,
-  backoff_max_seconds REAL
+  backoff_max_seconds REAL,
+  -- The last change of any of this, and who it was.
+  changed_at INTEGER NOT NULL,
+  changed_by TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- Rises with every change that workers are to heed, so that one who waits for them knows which change they have seen.
@@ -25,8 +29,9 @@ INSERT INTO forge_meta (name, value) VALUES ('orders_version', '0');
 ALTER TABLE forge_workers ADD COLUMN label TEXT;
 ALTER TABLE forge_workers ADD COLUMN serves TEXT;
 ALTER TABLE forge_workers ADD COLUMN lease_ms REAL;
--- Since when it takes nothing new, because somebody said so.
+-- Since when it takes nothing new, because somebody said so, and who.
 ALTER TABLE forge_workers ADD COLUMN draining_at INTEGER;
+ALTER TABLE forge_workers ADD COLUMN draining_by TEXT;
 -- The last change that it has heeded.
 ALTER TABLE forge_workers ADD COLUMN heeded INTEGER NOT NULL DEFAULT 0;
 
@@ -112,7 +117,10 @@ CREATE TABLE forge_rate_limits (
   -- The same, had everybody who waits taken their token already: the end of the line.
   line_at REAL NOT NULL,
   -- Rises when places that were reserved before no longer count.
-  generation INTEGER NOT NULL DEFAULT 0
+  generation INTEGER NOT NULL DEFAULT 0,
+  -- When it was configured as it is, and who did.
+  changed_at INTEGER NOT NULL,
+  changed_by TEXT
 ) STRICT, WITHOUT ROWID;
 
 -- Tokens that a job was promised for later. Few: a row only for a job that waits for one.

@@ -1,4 +1,5 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
+import { type ActOptions, actor } from "../act-options.ts";
 import { checkName } from "../define.ts";
 import { ForgeError, shown } from "../errors.ts";
 import { jobOf } from "../job-record.ts";
@@ -61,21 +62,20 @@ export interface Crons {
    * Runs the cron now, beside its schedule and also while it is paused, and answers the job's id. `by` stands in the job's
    * input as `triggeredBy`. Throws `CONFLICT` for an orphaned cron, whose run nobody would take.
    */
-  trigger(name: string, options?: { by?: string }): Promise<string>;
-  /** No tick of it makes a job once this has resolved; runs that exist go on. Pausing twice is no error. */
-  pause(name: string, options?: { by?: string }): Promise<void>;
+  trigger(name: string, options?: ActOptions): Promise<string>;
+  /** No tick of it makes a job once this has resolved; runs that exist go on. `by` is kept as `changedBy`. Pausing twice is no error. */
+  pause(name: string, options?: ActOptions): Promise<void>;
   /**
    * Ends a pause. With `catchUp` the newest of the ticks that the pause covered are made up for, at most `catchUpLimit`;
    * without it the next tick is the first.
    */
-  resume(name: string, options?: { by?: string }): Promise<void>;
+  resume(name: string, options?: ActOptions): Promise<void>;
   /** The next ticks, by the definition in this process, or else by the one that is registered. */
   preview(name: string, options?: PreviewOptions): Promise<Date[]>;
 }
 
 const ORPHANED_MS = 60_000;
 const MOST_PREVIEWED = 1_000;
-const LONGEST_BY = 1_000;
 
 /** Makes the verbs over crons; `onMade` hears of triggered jobs. */
 export function createCrons(
@@ -213,14 +213,9 @@ function dateOf(ms: number | null): Date | null {
   return ms === null ? null : new Date(ms);
 }
 
-function byOf(what: string, options: { by?: string }): string | null {
+function byOf(what: string, options: ActOptions): string | null {
   refuseUnknownOptions(what, options, ["by"]);
-  const { by = null } = options;
-  const isText = by === null || (typeof by === "string" && by !== "" && by.length <= LONGEST_BY);
-  if (!isText || by?.includes("\0") === true || by?.isWellFormed() === false) {
-    throw new ForgeError("BAD_REQUEST", `by must be text of 1 to 1,000 characters without NUL; got ${shown(by)}.`);
-  }
-  return by;
+  return actor(options.by).by ?? null;
 }
 
 function unknown(name: string): ForgeError {

@@ -76,9 +76,9 @@ export function createQueues(database: Database, hints: HintSink): QueueVerbs {
   };
 
   return {
-    async change({ name, change, onlyAbsent }) {
+    async change({ name, change, onlyAbsent, by = null }) {
       const { text, values } = upsert(queues, change, onlyAbsent, nextVersion(database.tables));
-      const [row] = await database.run<[number]>({ text }, [name, database.offsetMs, ...values]);
+      const [row] = await database.run<[number]>({ text }, [name, database.offsetMs, by, ...values]);
       hints.orders();
       return row?.[0] ?? 0;
     },
@@ -115,26 +115,34 @@ function upsert(
   version: string,
 ): { text: string; values: unknown[] } {
   const values: unknown[] = [];
+  const now = `statement_timestamp() + $2::float8 * ${MS}`;
   const given = COLUMNS.flatMap(([key, column, type]) => {
     const value = change[key];
-    return value === undefined ? [] : [{ column, value: `$${values.push(value) + 2}::${type}` }];
+    if (value === undefined) return [];
+    const next = onlyAbsent ? `coalesce(q.${column}, excluded.${column})` : `excluded.${column}`;
+    return [{ column, value: `$${values.push(value) + 3}::${type}`, next }];
   });
-  if (change.paused !== undefined) {
-    const at = change.paused ? `statement_timestamp() + $2::float8 * ${MS}` : "NULL::timestamptz";
-    given.push({ column: "paused_at", value: at });
+  if (change.paused === true) {
+    const paused = (column: string): string =>
+      `CASE WHEN q.paused_at IS NULL THEN excluded.${column} ELSE q.${column} END`;
+    given.push({ column: "paused_at", value: now, next: paused("paused_at") });
+    given.push({ column: "paused_by", value: "$3::text", next: paused("paused_by") });
+  } else if (change.paused === false) {
+    given.push({ column: "paused_at", value: "NULL::timestamptz", next: "NULL" });
+    given.push({ column: "paused_by", value: "NULL::text", next: "NULL" });
   }
-  const set = given.map(({ column }) => {
-    const keeps = onlyAbsent || (column === "paused_at" && change.paused === true);
-    return `${column} = ${keeps ? `coalesce(q.${column}, excluded.${column})` : `excluded.${column}`}`;
-  });
-  const columns = ["name", ...given.map(({ column }) => column)];
+  const differs = given.map(({ column, next }) => `q.${column} IS DISTINCT FROM ${next}`);
+  const changed = (column: string): string =>
+    `${column} = CASE WHEN ${["false", ...differs].join(" OR ")} THEN excluded.${column} ELSE q.${column} END`;
+  const columns = ["name", "changed_at", "changed_by", ...given.map(({ column }) => column)];
   return {
     values,
     // The row comes from the version, so that everybody locks the one before the other.
     text: `WITH ${version}
       INSERT INTO ${queues} AS q (${columns.join(", ")})
-      SELECT ${["$1::text", ...given.map(({ value }) => value)].join(", ")} FROM version WHERE $2::float8 IS NOT NULL
-      ON CONFLICT (name) DO UPDATE SET ${set.length === 0 ? "name = excluded.name" : set.join(", ")}
+      SELECT ${["$1::text", now, "$3::text", ...given.map(({ value }) => value)].join(", ")} FROM version
+      ON CONFLICT (name) DO UPDATE SET
+        ${[...given.map(({ column, next }) => `${column} = ${next}`), changed("changed_at"), changed("changed_by")].join(", ")}
       RETURNING (SELECT no FROM version)`,
   };
 }

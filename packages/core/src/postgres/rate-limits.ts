@@ -2,7 +2,16 @@ import type { RateLimitRecord, RateLimitVerbs } from "../store.ts";
 import { binaryArrays } from "./arrays.ts";
 import type { Database } from "./database.ts";
 
-type LimitRow = [scope: string, tokens: number, periodMs: number, burst: number, available: number, nextInMs: number];
+type LimitRow = [
+  scope: string,
+  tokens: number,
+  periodMs: number,
+  burst: number,
+  available: number,
+  nextInMs: number,
+  changedAt: number,
+  changedBy: string | null,
+];
 
 type AcquiredRow = [jobId: string, waitMs: number];
 
@@ -24,18 +33,19 @@ export function createRateLimits(database: Database): RateLimitVerbs {
         ) AS full_at
         FROM ${limits} AS l, clock WHERE scope = $1 FOR UPDATE OF l
       )
-      INSERT INTO ${limits} AS l (scope, tokens, period_ms, burst, full_at, line_at)
-      SELECT $1, $2::int4, $3::float8, $4::int4, full_at, full_at
-      FROM (SELECT coalesce((SELECT full_at FROM known), now) AS full_at FROM clock) AS new
+      INSERT INTO ${limits} AS l (scope, tokens, period_ms, burst, full_at, line_at, changed_at, changed_by)
+      SELECT $1, $2::int4, $3::float8, $4::int4, full_at, full_at, now, $6::text
+      FROM (SELECT coalesce((SELECT full_at FROM known), now) AS full_at, now FROM clock) AS new
       ON CONFLICT (scope) DO UPDATE SET
         tokens = excluded.tokens, period_ms = excluded.period_ms, burst = excluded.burst,
-        full_at = excluded.full_at, line_at = excluded.line_at, generation = l.generation + 1
+        full_at = excluded.full_at, line_at = excluded.line_at, generation = l.generation + 1,
+        changed_at = excluded.changed_at, changed_by = excluded.changed_by
       WHERE (l.tokens, l.period_ms, l.burst) IS DISTINCT FROM (excluded.tokens, excluded.period_ms, excluded.burst)`,
   };
   const list = {
     text: `SELECT scope, tokens, period_ms, burst,
         greatest(0, floor(burst - lacking + 1e-6))::int4,
-        greatest(0, (lacking - burst + 1) * period_ms / tokens)
+        greatest(0, (lacking - burst + 1) * period_ms / tokens), (date_part('epoch', changed_at) * 1e3)::int8, changed_by
       FROM (
         SELECT *, greatest(0, date_part('epoch', greatest(line_at, full_at) - ${nowOf("$1")}) * 1e3) / (period_ms / tokens)
           AS lacking
@@ -91,8 +101,8 @@ export function createRateLimits(database: Database): RateLimitVerbs {
   };
 
   return {
-    async configure({ scope, tokens, periodMs, burst }) {
-      await database.run(configure, [scope, tokens, periodMs, burst, database.offsetMs]);
+    async configure({ scope, tokens, periodMs, burst, by = null }) {
+      await database.run(configure, [scope, tokens, periodMs, burst, database.offsetMs, by]);
     },
 
     async list({ scope }) {
@@ -111,6 +121,16 @@ export function createRateLimits(database: Database): RateLimitVerbs {
   };
 }
 
-function limitRecord([scope, tokens, periodMs, burst, available, nextInMs]: LimitRow): RateLimitRecord {
-  return { scope, tokens, periodMs, burst, available, nextInMs: available > 0 ? 0 : Math.ceil(nextInMs) };
+function limitRecord([
+  scope,
+  tokens,
+  periodMs,
+  burst,
+  available,
+  nextInMs,
+  changedAt,
+  changedBy,
+]: LimitRow): RateLimitRecord {
+  const state = { available, nextInMs: available > 0 ? 0 : Math.ceil(nextInMs) };
+  return { scope, tokens, periodMs, burst, ...state, changedAt, changedBy };
 }

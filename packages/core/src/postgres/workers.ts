@@ -17,6 +17,7 @@ type WorkerRow = [
   label: string | null,
   serves: string | null,
   draining: boolean,
+  drainingBy: string | null,
   heeded: number,
 ];
 
@@ -53,7 +54,7 @@ export function createWorkers(database: Database, hints: HintSink): WorkerVerbs 
   };
   const list = {
     text: `SELECT id, host, boot_id, pid_namespace, pid, process_start, date_part('epoch', lease_until - ${now("$1")}) * 1e3,
-        lease_ms, label, serves, draining_at IS NOT NULL, heeded
+        lease_ms, label, serves, draining_at IS NOT NULL, draining_by, heeded
       FROM ${tables.workers} WHERE retired_at IS NULL ORDER BY id`,
   };
   const retire = {
@@ -66,7 +67,8 @@ export function createWorkers(database: Database, hints: HintSink): WorkerVerbs 
   };
   const drain = {
     text: `WITH ${nextVersion(tables)}
-      UPDATE ${tables.workers} SET draining_at = coalesce(draining_at, ${now("$2")}) FROM version
+      UPDATE ${tables.workers} SET draining_at = coalesce(draining_at, ${now("$2")}),
+        draining_by = CASE WHEN draining_at IS NULL THEN $3::text ELSE draining_by END FROM version
       WHERE id = $1 AND retired_at IS NULL RETURNING version.no`,
   };
   // Worker by worker through the index over holders, in its order, for the reason that the beat has.
@@ -110,8 +112,8 @@ export function createWorkers(database: Database, hints: HintSink): WorkerVerbs 
       await database.run(heed, [workerId, version]);
     },
 
-    async drain({ workerId }) {
-      const [row] = await database.run<[number]>(drain, [workerId, database.offsetMs]);
+    async drain({ workerId, by = null }) {
+      const [row] = await database.run<[number]>(drain, [workerId, database.offsetMs, by]);
       hints.orders();
       return row?.[0] ?? null;
     },
@@ -126,9 +128,9 @@ export function createWorkers(database: Database, hints: HintSink): WorkerVerbs 
 }
 
 function workerRecord(row: WorkerRow): WorkerRecord {
-  const [id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs, leaseMs, label, serves, draining, heeded] =
-    row;
+  const [id, host, bootId, pidNamespace, pid, processStart, leaseLeftMs, leaseMs, label, serves, ...rest] = row;
+  const [draining, drainingBy, heeded] = rest;
   const process = { host, bootId, pidNamespace, pid, processStart };
   const said = { label, serves: serves === null ? null : (JSON.parse(serves) as WorkerServes) };
-  return { id, ...process, leaseLeftMs, leaseMs, ...said, draining, heeded };
+  return { id, ...process, leaseLeftMs, leaseMs, ...said, draining, drainingBy, heeded };
 }

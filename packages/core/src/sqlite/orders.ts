@@ -17,8 +17,9 @@ export function nextVersion(sql: Statements): number {
 }
 
 const SETTINGS = `
-  SELECT name, paused_at AS pausedAt, concurrency, global_concurrency AS globalConcurrency,
-    backoff_enabled AS backoffEnabled, backoff_base_seconds AS backoffBaseSeconds, backoff_max_seconds AS backoffMaxSeconds
+  SELECT name, paused_at AS pausedAt, paused_by AS pausedBy, concurrency, global_concurrency AS globalConcurrency,
+    backoff_enabled AS backoffEnabled, backoff_base_seconds AS backoffBaseSeconds, backoff_max_seconds AS backoffMaxSeconds,
+    changed_at AS changedAt, changed_by AS changedBy
   FROM forge_queues ORDER BY name`;
 
 type SettingsRow = Omit<QueueSettings, "backoffEnabled"> & { readonly backoffEnabled: number | null };
@@ -30,9 +31,12 @@ export function queueSettings(sql: Statements): QueueSettings[] {
   }));
 }
 
+const DRAINING = "SELECT draining_by AS by FROM forge_workers WHERE id = ? AND draining_at IS NOT NULL";
+
 /** Reads the version first: what is read after it is no older, so that a worker never claims to heed what it has not read. */
 export function readOrders(sql: Statements, workerId: string): WorkerOrders {
   const version = ordersVersion(sql);
-  const draining = sql.get("SELECT 1 FROM forge_workers WHERE id = ? AND draining_at IS NOT NULL", workerId);
-  return { version, draining: draining !== undefined, queues: queueSettings(sql) };
+  const draining = sql.get<{ by: string | null }>(DRAINING, workerId);
+  const { by: drainingBy = null } = draining ?? {};
+  return { version, draining: draining !== undefined, drainingBy, queues: queueSettings(sql) };
 }

@@ -38,23 +38,27 @@ const COLUMNS: readonly (readonly [keyof QueueChange, column: string])[] = [
   ["backoffMaxSeconds", "backoff_max_seconds"],
 ];
 
+const PAUSE = "UPDATE forge_queues SET paused_at = ?, paused_by = ? WHERE name = ? AND paused_at IS NULL";
+const RESUME = "UPDATE forge_queues SET paused_at = NULL, paused_by = NULL WHERE name = ? AND paused_at IS NOT NULL";
+
 export function changeQueue(
   { sql, now }: WriteTx,
-  { name, change, onlyAbsent }: Parameters<QueueVerbs["change"]>[0],
+  { name, change, onlyAbsent, by: said }: Parameters<QueueVerbs["change"]>[0],
 ): number {
-  sql.run("INSERT INTO forge_queues (name) VALUES (?) ON CONFLICT DO NOTHING", name);
+  const by = said ?? null;
+  const made = "INSERT INTO forge_queues (name, changed_at, changed_by) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+  sql.run(made, name, now, by);
+  let changes = 0;
   for (const [key, column] of COLUMNS) {
     const value = change[key];
     if (value === undefined) continue;
-    const kept = onlyAbsent ? `coalesce(${column}, ?)` : "?";
+    const other = onlyAbsent ? `${column} IS NULL AND ?1 IS NOT NULL` : `${column} IS NOT ?1`;
     const bound = typeof value === "boolean" ? Number(value) : value;
-    sql.run(`UPDATE forge_queues SET ${column} = ${kept} WHERE name = ?`, bound, name);
+    changes += sql.run(`UPDATE forge_queues SET ${column} = ?1 WHERE name = ?2 AND ${other}`, bound, name);
   }
-  if (change.paused !== undefined) {
-    const pausedAt = change.paused ? now : null;
-    const kept = change.paused || onlyAbsent ? "coalesce(paused_at, ?)" : "?";
-    sql.run(`UPDATE forge_queues SET paused_at = ${kept} WHERE name = ?`, pausedAt, name);
-  }
+  if (change.paused === true) changes += sql.run(PAUSE, now, by, name);
+  if (change.paused === false) changes += sql.run(RESUME, name);
+  if (changes > 0) sql.run("UPDATE forge_queues SET changed_at = ?, changed_by = ? WHERE name = ?", now, by, name);
   return nextVersion(sql);
 }
 

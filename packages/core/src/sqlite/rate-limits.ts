@@ -10,6 +10,8 @@ interface LimitRow {
   fullAt: number;
   lineAt: number;
   generation: number;
+  changedAt: number;
+  changedBy: string | null;
 }
 
 interface PlaceRow {
@@ -17,7 +19,9 @@ interface PlaceRow {
   given: number;
 }
 
-const COLUMNS = "scope, tokens, period_ms AS periodMs, burst, full_at AS fullAt, line_at AS lineAt, generation";
+const COLUMNS = `
+  scope, tokens, period_ms AS periodMs, burst, full_at AS fullAt, line_at AS lineAt, generation,
+  changed_at AS changedAt, changed_by AS changedBy`;
 const FIND = `SELECT ${COLUMNS} FROM forge_rate_limits WHERE scope = ?`;
 
 /** How long one token takes to flow in. */
@@ -27,24 +31,26 @@ const tokenMs = ({ tokens, periodMs }: Pick<LimitRow, "tokens" | "periodMs">): n
 const ROUNDING = 1e-3;
 
 const INSERT = `
-  INSERT INTO forge_rate_limits (scope, tokens, period_ms, burst, full_at, line_at) VALUES (?, ?, ?, ?, ?, ?)`;
+  INSERT INTO forge_rate_limits (scope, tokens, period_ms, burst, full_at, line_at, changed_at, changed_by)
+  VALUES (?, ?, ?, ?, ?, ?, ?, ?)`;
 
 const CHANGE = `
   UPDATE forge_rate_limits
-  SET tokens = ?, period_ms = ?, burst = ?, full_at = ?, line_at = ?, generation = generation + 1
+  SET tokens = ?, period_ms = ?, burst = ?, full_at = ?, line_at = ?, generation = generation + 1,
+    changed_at = ?, changed_by = ?
   WHERE scope = ?`;
 
-export function configureRateLimit({ sql, now }: WriteTx, config: RateLimitConfig): void {
-  const { scope, tokens, periodMs, burst } = config;
+export function configureRateLimit({ sql, now }: WriteTx, config: RateLimitConfig & { by?: string }): void {
+  const { scope, tokens, periodMs, burst, by = null } = config;
   const row = sql.get<LimitRow>(FIND, scope);
   if (row === undefined) {
-    sql.run(INSERT, scope, tokens, periodMs, burst, now, now);
+    sql.run(INSERT, scope, tokens, periodMs, burst, now, now, now, by);
     return;
   }
   if (row.tokens === tokens && row.periodMs === periodMs && row.burst === burst) return;
   // What was given counts for a bucket at most; those who had a place ask again.
   const fullAt = now + Math.min(burst, Math.max(0, row.fullAt - now) / tokenMs(row)) * tokenMs(config);
-  sql.run(CHANGE, tokens, periodMs, burst, fullAt, fullAt, scope);
+  sql.run(CHANGE, tokens, periodMs, burst, fullAt, fullAt, now, by, scope);
 }
 
 export function listRateLimits(sql: Statements, now: number, scope: string | undefined): RateLimitRecord[] {
@@ -56,7 +62,8 @@ export function listRateLimits(sql: Statements, now: number, scope: string | und
     const lacking = Math.max(0, Math.max(row.lineAt, row.fullAt) - now) / tokenMs(row);
     const available = Math.max(0, Math.floor(row.burst - lacking + ROUNDING));
     const nextInMs = available > 0 ? 0 : Math.ceil((lacking - row.burst + 1) * tokenMs(row));
-    return { scope: row.scope, tokens: row.tokens, periodMs: row.periodMs, burst: row.burst, available, nextInMs };
+    const { scope: name, tokens, periodMs, burst, changedAt, changedBy } = row;
+    return { scope: name, tokens, periodMs, burst, available, nextInMs, changedAt, changedBy };
   });
 }
 

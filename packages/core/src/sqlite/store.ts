@@ -117,7 +117,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       list: () => read((sql) => listWorkers(sql, time.now())),
       orders: ({ workerId }) => read((sql) => readOrders(sql, workerId)),
       heed: ({ workerId, version }) => write((tx) => heed(tx, workerId, version)),
-      drain: ({ workerId }) => order((tx) => drain(tx, workerId)),
+      drain: ({ workerId, by = null }) => order((tx) => drain(tx, workerId, by)),
       running: () => read(runningCounts),
       retire: ({ workerId }) => write((tx) => retire(tx, workerId)),
       rescue: (args) => write((tx) => rescue(tx, args)),

@@ -47,7 +47,7 @@ export function beat({ sql, now }: WriteTx, workerId: string, leaseMs: number): 
 
 const LIST = `
   SELECT id, host, boot_id AS bootId, pid_namespace AS pidNamespace, pid, process_start AS processStart,
-    lease_until - ? AS leaseLeftMs, lease_ms AS leaseMs, label, serves, draining_at IS NOT NULL AS draining, heeded
+    lease_until - ? AS leaseLeftMs, lease_ms AS leaseMs, label, serves, draining_at IS NOT NULL AS draining, draining_by AS drainingBy, heeded
   FROM forge_workers ORDER BY id`;
 
 type WorkerRow = Omit<WorkerRecord, "serves" | "draining"> & {
@@ -63,10 +63,13 @@ export function listWorkers(sql: Statements, now: number): WorkerRecord[] {
   }));
 }
 
-const DRAIN = "UPDATE forge_workers SET draining_at = coalesce(draining_at, ?) WHERE id = ?";
+const DRAIN = `
+  UPDATE forge_workers
+  SET draining_at = coalesce(draining_at, ?1), draining_by = CASE WHEN draining_at IS NULL THEN ?2 ELSE draining_by END
+  WHERE id = ?3`;
 
-export function drain({ sql, now }: WriteTx, workerId: string): number | null {
-  return sql.run(DRAIN, now, workerId) === 0 ? null : nextVersion(sql);
+export function drain({ sql, now }: WriteTx, workerId: string, by: string | null): number | null {
+  return sql.run(DRAIN, now, by, workerId) === 0 ? null : nextVersion(sql);
 }
 
 export function heed({ sql }: WriteTx, workerId: string, version: number): void {

@@ -3,6 +3,8 @@ export interface QueueSettings {
   readonly name: string;
   /** Since when it is paused, in milliseconds since 1970. */
   readonly pausedAt: number | null;
+  /** Who paused it; null also where nobody was named. */
+  readonly pausedBy: string | null;
   /** Handlers at once in each process. */
   readonly concurrency: number | null;
   /** Handlers at once in all processes together. */
@@ -11,11 +13,16 @@ export interface QueueSettings {
   readonly backoffEnabled: boolean | null;
   readonly backoffBaseSeconds: number | null;
   readonly backoffMaxSeconds: number | null;
+  /** The last change of any of this: when, in milliseconds since 1970, and who. */
+  readonly changedAt: number;
+  readonly changedBy: string | null;
 }
 
 /** What to change of a queue; what is absent stays, and null takes a setting back. */
 export type QueueChange = { readonly paused?: boolean } & {
-  readonly [Name in Exclude<keyof QueueSettings, "name" | "pausedAt">]?: QueueSettings[Name];
+  readonly [
+    Name in Exclude<keyof QueueSettings, "name" | "pausedAt" | "pausedBy" | "changedAt" | "changedBy">
+  ]?: QueueSettings[Name];
 };
 
 /** The jobs of one type in one queue, some of which wait. */
@@ -30,9 +37,10 @@ export interface WaitingLane {
 export interface QueueVerbs {
   /**
    * Writes settings of a queue, making its row if it has none; with `onlyAbsent` it writes those only that are null.
-   * `paused` keeps the instant of an earlier pause. Answers the version of the orders that says so.
+   * `paused` keeps the instant of an earlier pause, and who it was. What changes nothing leaves no note of who said it. Answers
+   * the version of the orders that says so.
    */
-  change(args: { name: string; change: QueueChange; onlyAbsent: boolean }): Promise<number>;
+  change(args: { name: string; change: QueueChange; onlyAbsent: boolean; by?: string }): Promise<number>;
   /** Reads every queue for which something is set. */
   settings(): Promise<QueueSettings[]>;
   /** Finds which types wait in which queues, stepping from one to the next and not over their jobs. */

@@ -12,6 +12,9 @@ export interface RateLimitRecord extends RateLimitConfig {
   readonly available: number;
   /** Milliseconds until the next one can be had, behind all that are reserved; 0 while some are available. */
   readonly nextInMs: number;
+  /** When it was configured as it is, in milliseconds since 1970, and who did. */
+  readonly changedAt: number;
+  readonly changedBy: string | null;
 }
 
 /** The verbs over rate limits. All times are the store's; each is one statement or transaction. */
@@ -20,7 +23,7 @@ export interface RateLimitVerbs {
    * Makes a bucket, full, or changes one. A change keeps the tokens given, at most a bucket of them, and voids the places
    * in the line, which were counted at the old rate. The same configuration again changes nothing.
    */
-  configure(config: RateLimitConfig): Promise<void>;
+  configure(config: RateLimitConfig & { readonly by?: string }): Promise<void>;
   /** Reads one bucket, or all by name. */
   list(args: { scope?: string }): Promise<RateLimitRecord[]>;
   /**

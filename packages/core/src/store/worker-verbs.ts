@@ -32,6 +32,8 @@ export interface WorkerRecord extends ProcessIdentity {
   readonly serves: WorkerServes | null;
   /** Whether somebody told it to take nothing new. */
   readonly draining: boolean;
+  /** Who did; null also where nobody was named. */
+  readonly drainingBy: string | null;
   /** The version of the orders that it has heeded last. */
   readonly heeded: number;
 }
@@ -42,6 +44,8 @@ export interface WorkerOrders {
   readonly version: number;
   /** Whether this worker takes nothing new. */
   readonly draining: boolean;
+  /** Who told it so, if anybody was named. */
+  readonly drainingBy: string | null;
   /** Every queue for which something is set. */
   readonly queues: readonly QueueSettings[];
 }
@@ -82,10 +86,10 @@ export interface WorkerVerbs {
   /** Notes that the worker acts by that version of the orders from now on. Does nothing to one that is retired. */
   heed(args: { workerId: string; version: number }): Promise<void>;
   /**
-   * Tells a worker to take nothing new for the rest of its life; what it holds is left alone. Answers the version of the
-   * orders that says so, or null if it is unknown or retired.
+   * Tells a worker to take nothing new for the rest of its life; what it holds is left alone. The first to say so is kept.
+   * Answers the version of the orders that says so, or null if it is unknown or retired.
    */
-  drain(args: { workerId: string }): Promise<number | null>;
+  drain(args: { workerId: string; by?: string }): Promise<number | null>;
   /** Counts the rows whose handlers run, by worker and queue. */
   running(): Promise<RunningCount[]>;
   /** Ends a worker that holds no rows any more. Does nothing to one that is retired. */

@@ -25,6 +25,7 @@ export class Orders {
   readonly #host: OrdersHost;
   readonly #settings = new Map<string, QueueSettings>();
   #drains = false;
+  #drainingBy: string | null = null;
   #heeded = { workerId: "", version: 0 };
   #reading: Promise<void> | null = null;
   #last: Promise<void> = Promise.resolve();
@@ -62,7 +63,9 @@ export class Orders {
     const orders = await workers.orders({ workerId });
     this.#act(orders);
     // It had another id when it was told.
-    if (this.#drains && !orders.draining) await workers.drain({ workerId });
+    if (this.#drains && !orders.draining) {
+      await workers.drain({ workerId, ...(this.#drainingBy !== null && { by: this.#drainingBy }) });
+    }
     const { version } = orders;
     if (this.#heeded.workerId === workerId && this.#heeded.version >= version) return;
     await workers.heed({ workerId, version });
@@ -94,6 +97,7 @@ export class Orders {
 
   #act(orders: WorkerOrders): void {
     this.#drains ||= orders.draining;
+    this.#drainingBy ??= orders.drainingBy;
     this.#settings.clear();
     for (const settings of orders.queues) this.#settings.set(settings.name, settings);
     this.#host.apply({ ...orders, draining: this.#drains });
