@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import { PRIORITIES } from "../src/store.ts";
-import { claimJob, claimJobs, insertJob, keyClaim, newJob, readJob } from "./one-job.ts";
+import { jobIn } from "./job-in.ts";
+import { claimJob, claimJobs, insertJob, keyClaim, newJob, readJob, updateJob } from "./one-job.ts";
 import type { Suite } from "./suite.ts";
 import { advance, type World } from "./world.ts";
 
@@ -86,6 +87,16 @@ export const insertSuite: Suite = {
         const input = JSON.stringify("é".repeat(512 * 1024 - 1));
         const { id } = await insertJob(store, { input });
         expect((await readJob(store, id)).input === input).toBe(true);
+      },
+    },
+    {
+      name: "an input nested as deeply as JSON is written is kept, as an output too",
+      async run({ store }) {
+        // A database's own limit on nesting, such as SQLite's 1,000 levels for its JSON functions, must not refuse it.
+        const nested = `${'{"a":['.repeat(1_500)}${"]}".repeat(1_500)}`;
+        const job = await jobIn(store, "running", { input: nested });
+        await updateJob(store, job, { outcome: { kind: "completed", output: nested } });
+        expect(await readJob(store, job.id)).toMatchObject({ input: nested, output: nested, status: "completed" });
       },
     },
     {

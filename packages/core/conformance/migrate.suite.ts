@@ -1,5 +1,4 @@
 import { expect } from "vitest";
-import { ForgeError } from "../src/errors.ts";
 import type { JobRecord, Store } from "../src/store.ts";
 import { jobIn, OUTCOMES, type PlacedJob } from "./job-in.ts";
 import { cancelJob, claimJob, insertJob, keyClaim, newJob, readJob, retryJob, updateJob } from "./one-job.ts";
@@ -18,6 +17,9 @@ const STATUSES = [
   "dead_letter",
   "cancelled",
 ] as const;
+
+/** Browsers see no word of such an error, which names the database. */
+const UNAVAILABLE = { name: "ForgeError", code: "UNAVAILABLE" };
 
 const byId = (jobs: readonly JobRecord[]): Record<string, JobRecord> =>
   Object.fromEntries(jobs.map((job) => [job.id, job]));
@@ -81,9 +83,9 @@ export const migrateSuite: Suite = {
       name: "checkSchema refuses an empty database and leaves it empty",
       migrated: false,
       async run({ store, other }) {
-        await expect(store.checkSchema()).rejects.toBeInstanceOf(ForgeError);
-        await expect(other.checkSchema()).rejects.toBeInstanceOf(ForgeError);
-        await expect(store.jobs.insert({ jobs: [newJob()] })).rejects.toBeInstanceOf(ForgeError);
+        await expect(store.checkSchema()).rejects.toMatchObject(UNAVAILABLE);
+        await expect(other.checkSchema()).rejects.toMatchObject(UNAVAILABLE);
+        await expect(store.jobs.insert({ jobs: [newJob()] })).rejects.toMatchObject(UNAVAILABLE);
       },
     },
     {
@@ -158,8 +160,8 @@ export const migrateSuite: Suite = {
         await store.migrate();
         await rows("UPDATE forge_meta SET value = '999' WHERE name IN ('migrated_to', 'schema_version')");
         const before = await rows("SELECT * FROM forge_meta ORDER BY name");
-        await expect(store.migrate()).rejects.toBeInstanceOf(ForgeError);
-        await expect(store.checkSchema()).rejects.toBeInstanceOf(ForgeError);
+        await expect(store.migrate()).rejects.toMatchObject(UNAVAILABLE);
+        await expect(store.checkSchema()).rejects.toMatchObject(UNAVAILABLE);
         expect(await rows("SELECT * FROM forge_meta ORDER BY name")).toEqual(before);
       },
     },

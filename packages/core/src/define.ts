@@ -163,16 +163,22 @@ export function checkName(what: string, name: string): string {
 }
 
 /** Checks a priority. Throws `BAD_REQUEST`. */
-export function checkPriority(priority: Priority): Priority {
+export function checkPriority(what: string, priority: Priority): Priority {
   if (!PRIORITIES.includes(priority)) {
-    throw new ForgeError("BAD_REQUEST", `priority must be one of ${PRIORITIES.join(", ")}; got ${shown(priority)}.`);
+    throw new ForgeError("BAD_REQUEST", `${what} must be one of ${PRIORITIES.join(", ")}; got ${shown(priority)}.`);
   }
   return priority;
 }
 
 /** Turns a timeout into milliseconds, `false` into null. Throws `BAD_REQUEST`. */
 export function timeoutMs(timeout: Duration | false, what: string): number | null {
-  return timeout === false ? null : durationMs(timeout, `${what}, unless it is false,`);
+  if (timeout === false) return null;
+  const ms = durationMs(timeout, `${what}, unless it is false,`);
+  if (ms > 0) return ms;
+  throw new ForgeError(
+    "BAD_REQUEST",
+    `${what} must leave a run some time; got ${shown(timeout)}. Pass false for a run that may take as long as it likes.`,
+  );
 }
 
 /** What the types of crons' jobs begin with. */
@@ -219,11 +225,11 @@ export function jobDefinition<In = unknown, Parsed = In, Ret = unknown, Out = Re
     input: schemaOf(name, "input", options.input),
     output: schemaOf(name, "output", options.output),
     queue: options.queue === undefined ? "default" : checkName(`The queue of ${name}`, options.queue),
-    priority: options.priority === undefined ? "normal" : checkPriority(options.priority),
+    priority: options.priority === undefined ? "normal" : checkPriority(`priority of ${name}`, options.priority),
     timeoutMs: options.timeout === undefined ? DEFAULT_TIMEOUT_MS : timeoutMs(options.timeout, `timeout of ${name}`),
-    requires: checkCapabilities(`requires of ${name}`, options.requires ?? []),
+    requires: checkCapabilities(`requires of ${name}`, options.requires === undefined ? [] : options.requires),
     resources: needsOf(`resources of ${name}`, options.resources),
-    retry: retryLayer(options.retry ?? {}),
+    retry: retryLayer(options.retry === undefined ? {} : options.retry, ` of ${name}`),
     discardIf: (options.discardIf as JobDefinition["discardIf"] | undefined) ?? null,
     retention: storedRetention(name, options.retain, options.deadLetter),
     idempotency: idempotencyOf(name, options.idempotent),
@@ -268,7 +274,10 @@ function concurrencyOf<In>(
 ): JobDefinition["concurrency"] {
   if (key === undefined && perKey === undefined) return null;
   if (typeof key !== "function") {
-    throw new ForgeError("BAD_REQUEST", `concurrencyKey of ${name} must be a function of the input.`);
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `concurrencyKey of ${name} must be a function that makes a text of the input${perKey === undefined ? "" : ", and concurrencyPerKey needs one"}; got ${shown(key)}.`,
+    );
   }
   if (perKey !== undefined && !(Number.isInteger(perKey) && perKey >= 1 && perKey <= MOST_PER_KEY)) {
     throw new ForgeError(
@@ -286,7 +295,7 @@ function idempotencyOf<In>(
   if (option === undefined) return null;
   const whileUnfinished: KeyHold = { kind: "job", afterCompletionMs: 0 };
   if (option === true) return { key: null, hold: whileUnfinished };
-  refuseUnknownOptions(`idempotent of ${name}`, option, ["key", "for"]);
+  refuseUnknownOptions(`idempotent of ${name}`, option, ["key", "for"], "true");
   if (typeof option.key !== "function") {
     throw new ForgeError("BAD_REQUEST", `idempotent.key of ${name} must be a function of the input.`);
   }

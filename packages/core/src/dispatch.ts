@@ -105,7 +105,7 @@ export function jobTemplate(job: JobDefinition, options: DispatchOptions): JobTe
     row: {
       type: job.name,
       queue: options.queue === undefined ? job.queue : checkName("queue", options.queue),
-      priority: options.priority === undefined ? job.priority : checkPriority(options.priority),
+      priority: options.priority === undefined ? job.priority : checkPriority("priority", options.priority),
       owner: options.owner === undefined ? null : checkText("owner", options.owner),
       maxAttempts,
       due: dueOf(options),

@@ -1,4 +1,5 @@
 import type { ErrorCode } from "@forge-jobs/protocol";
+import { inspect } from "node:util";
 
 /** What a `ForgeError` carries besides its sentence. */
 export interface ForgeErrorOptions {
@@ -30,12 +31,19 @@ export class ForgeError extends Error {
 }
 
 const LONGEST_SHOWN = 100;
+const SHOWN_AS = {
+  depth: 1,
+  breakLength: Infinity,
+  compact: true,
+  maxArrayLength: 10,
+  maxStringLength: LONGEST_SHOWN,
+};
 
-/** An offending value as it stands in an error's sentence: JSON where it has some, cut short. Never throws. */
+/** An offending value as it stands in an error's sentence: as one would write it in code, cut short. Never throws. */
 export function shown(value: unknown): string {
   let text: string;
   try {
-    text = JSON.stringify(value) ?? String(value);
+    text = typeof value === "string" ? JSON.stringify(value.slice(0, LONGEST_SHOWN + 1)) : inspect(value, SHOWN_AS);
   } catch {
     text = `a value of type ${typeof value}`;
   }

@@ -52,16 +52,17 @@ export function createForge(options: ForgeOptions): Forge {
   if (typeof store?.jobs?.claim !== "function") {
     throw new ForgeError("BAD_REQUEST", "createForge({ store }) takes what sqliteStore or postgresStore made.");
   }
-  const log = loggerOf(options.logger ?? consoleLogger);
+  const log = loggerOf(options.logger === undefined ? consoleLogger : options.logger);
   const mailer = options.mail === undefined ? null : new Mailer(options.mail);
   const sendMail = mailer === null ? null : sendMailJob(mailer);
   const definitions = definitionsOf(options.jobs, sendMail === null ? [] : [sendMail]);
   const route = checkRoute(options.route);
-  const crons = cronsOf(options.crons ?? []);
+  const crons = cronsOf(options.crons === undefined ? [] : options.crons);
   /** What a worker runs: jobs, and the runs of crons, which nobody can dispatch. */
   const runnable = new Map([...definitions, ...crons.map(({ job }) => [job.name, job] as const)]);
-  const context = contextOf(options.context ?? {});
-  const work = options.worker === false ? null : checkWorkerOptions(options.worker ?? {}, runnable, process.env);
+  const context = contextOf(options.context === undefined ? {} : options.context);
+  const { worker: working = {} } = options;
+  const work = working === false ? null : checkWorkerOptions(working, runnable, process.env);
 
   const newRows = async (
     job: JobDefinition,
@@ -69,11 +70,9 @@ export function createForge(options: ForgeOptions): Forge {
     dispatch: DispatchOptions,
     requestId?: string,
   ): Promise<NewJob[]> => {
-    if (definitions.get(job?.name) !== job) {
-      throw new ForgeError(
-        "NOT_FOUND",
-        `The job ${shown(job?.name)} is not registered here; pass it in createForge({ jobs }).`,
-      );
+    refuseUnregistered(job, definitions);
+    if (!Array.isArray(inputs)) {
+      throw new ForgeError("BAD_REQUEST", `dispatchMany takes a list of inputs; got ${shown(inputs)}.`);
     }
     const template = jobTemplate(job, dispatch);
     const rows: NewJob[] = [];
@@ -200,6 +199,23 @@ export function createForge(options: ForgeOptions): Forge {
   };
 }
 
+function refuseUnregistered(job: JobDefinition, definitions: ReadonlyMap<string, JobDefinition>): void {
+  if (typeof job?.run !== "function" || typeof job.name !== "string") {
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `A dispatch takes a job that defineJob made, and then its input; got ${shown(job)}.`,
+    );
+  }
+  const registered = definitions.get(job.name);
+  if (registered === job) return;
+  throw new ForgeError(
+    "NOT_FOUND",
+    registered === undefined
+      ? `The job ${shown(job.name)} is not registered here; pass it in createForge({ jobs }).`
+      : `The job ${shown(job.name)} is registered here with another definition than the one that was passed; pass the same object in createForge({ jobs }).`,
+  );
+}
+
 /** Whether a job may go straight into a free slot: one with keys of either kind has to look for who holds them first. */
 function startsAtOnce({ due, keys, limitKey }: NewJob): boolean {
   return keys.length === 0 && limitKey === undefined && "delayMs" in due && due.delayMs === 0;
@@ -207,7 +223,7 @@ function startsAtOnce({ due, keys, limitKey }: NewJob): boolean {
 
 function loggerOf(logger: Logger): Logger {
   for (const level of ["debug", "info", "warn", "error"] as const) {
-    if (typeof logger[level] !== "function") {
+    if (typeof logger?.[level] !== "function") {
       throw new ForgeError("BAD_REQUEST", `createForge({ logger }) needs a function ${level}(message, fields?).`);
     }
   }
@@ -230,6 +246,12 @@ function definitionsOf(jobs: readonly JobDefinition[], ours: readonly JobDefinit
 }
 
 function contextOf(context: object): object {
+  if (typeof context !== "object" || context === null || Array.isArray(context)) {
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `createForge({ context }) takes an object, whose fields every handler finds on its ctx; got ${shown(context)}.`,
+    );
+  }
   const taken = CONTEXT_NAMES.find((name) => Object.hasOwn(context, name));
   if (taken !== undefined) {
     throw new ForgeError(

@@ -6,7 +6,7 @@ const USUALLY_LISTED = 50;
 /** How long a page is. Throws `BAD_REQUEST`. */
 export function checkLimit(limit: number = USUALLY_LISTED): number {
   if (!Number.isInteger(limit) || limit < 1 || limit > MOST_LISTED) {
-    throw new ForgeError("BAD_REQUEST", `limit must be a whole number from 1 to ${MOST_LISTED}; got ${shown(limit)}.`);
+    throw new ForgeError("BAD_REQUEST", `limit must be a whole number from 1 to 1,000; got ${shown(limit)}.`);
   }
   return limit;
 }

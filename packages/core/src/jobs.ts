@@ -7,7 +7,7 @@ import type { Job, JobListOptions, Jobs } from "./forge-types.ts";
 import { checkId } from "./id.ts";
 import { checkLimit, unknownJob } from "./job-arguments.ts";
 import { jobEventOf, jobLogLineOf, jobOf } from "./job-record.ts";
-import { refuseUnknownOptions } from "./options.ts";
+import { checkText, refuseUnknownOptions } from "./options.ts";
 import { checkMaxAttempts } from "./retry-options.ts";
 import type { Store } from "./store.ts";
 import { clipText } from "./values.ts";
@@ -80,7 +80,10 @@ export function createJobs(
     cancel: async (id, options = {}) => {
       refuseUnknownOptions("jobs.cancel", options, ["reason", "by"]);
       const jobId = checkId(id, "A job's id");
-      const reason = clipText(options.reason ?? "cancelled by user", LIMITS.errorBytes);
+      const { reason: said = "cancelled by user" } = options;
+      if (typeof said !== "string" || said === "")
+        throw new ForgeError("BAD_REQUEST", `reason must be text that says something; got ${shown(said)}.`);
+      const reason = clipText(said, LIMITS.errorBytes);
       const [result] = await store.jobs.cancel({ ids: [jobId], reason, ...actor(options.by) });
       if (result === "not_found") throw unknownJob(jobId);
       if (result === "settled") return;
@@ -128,6 +131,9 @@ function listQuery(
       "BAD_REQUEST",
       `status must be one of ${JOB_STATUSES.join(", ")}; got ${shown(filters.status)}.`,
     );
+  }
+  for (const name of ["type", "queue", "owner"] as const) {
+    if (filters[name] !== undefined) checkText(name, filters[name]);
   }
   if (filters.parent !== undefined) checkId(filters.parent, "parent");
   return { ...filters, limit: checkLimit(limit), ...(cursor !== undefined && { before: checkId(cursor, "cursor") }) };

@@ -1,3 +1,4 @@
+import { closest } from "./closest.ts";
 import { ForgeError, shown } from "./errors.ts";
 
 const LONGEST_TEXT = 1_000;
@@ -5,17 +6,25 @@ const LONGEST_TEXT = 1_000;
 /**
  * Refuses option names that this version does not have, so that a misspelt or future option is never silently ignored.
  *
- * Throws `BAD_REQUEST` naming the option and the ones there are.
+ * `orElse` is what may stand in the place of the object. Throws `BAD_REQUEST` naming the option and the ones there are.
  */
-export function refuseUnknownOptions(what: string, options: object, known: readonly string[]): void {
-  if (typeof options !== "object" || options === null) {
-    throw new ForgeError("BAD_REQUEST", `${what} must be an object; got ${shown(options)}.`);
+export function refuseUnknownOptions(what: string, options: object, known: readonly string[], orElse?: string): void {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    const instead = orElse === undefined ? "" : `, or ${orElse}`;
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `${what} takes an object of options (${known.join(", ")})${instead}; got ${shown(options)}.`,
+    );
   }
   for (const name of Object.keys(options)) {
     if (!known.includes(name)) {
-      throw new ForgeError("BAD_REQUEST", `${what} has no option ${shown(name)}; it takes ${known.join(", ")}.`, {
-        details: { option: name },
-      });
+      const meant = closest(name, known);
+      const guess = meant === null ? "" : ` Did you mean ${meant}?`;
+      throw new ForgeError(
+        "BAD_REQUEST",
+        `${what} has no option ${shown(name)}; it takes ${known.join(", ")}.${guess}`,
+        { details: { option: name } },
+      );
     }
   }
 }

@@ -47,7 +47,7 @@ export function storedRetention(
 }
 
 function deadLetterMs(name: string, options: DeadLetterOptions): StoredRetention {
-  refuseUnknownOptions(`deadLetter of ${name}`, options, ["after", "retain"]);
+  refuseUnknownOptions(`deadLetter of ${name}`, options, ["after", "retain"], "false");
   const { after, retain } = options;
   const kept: StoredRetention = {
     ...(after !== undefined && { deadMs: durationMs(after, `deadLetter.after of ${name}`) }),

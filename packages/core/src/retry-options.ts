@@ -40,20 +40,20 @@ export interface RetryLayer {
   readonly on?: readonly RetryOn[];
 }
 
-const LARGEST_ATTEMPTS = 1_000_000;
+const MOST_ATTEMPTS = 1_000_000;
 const CURVES: readonly unknown[] = ["exponential", "linear", "fixed"];
 
-/** Checks what a definition says; `false` is one run. Throws `BAD_REQUEST`. */
-export function retryLayer(options: RetryOptions | false): RetryLayer {
+/** Checks what a definition says, `whose` as in " of export_users"; `false` is one run. Throws `BAD_REQUEST`. */
+export function retryLayer(options: RetryOptions | false, whose = ""): RetryLayer {
   if (options === false) return { maxAttempts: 1 };
-  refuseUnknownOptions("retry", options, ["maxAttempts", "backoff", "baseDelay", "maxBackoff", "on"]);
+  refuseUnknownOptions(`retry${whose}`, options, ["maxAttempts", "backoff", "baseDelay", "maxBackoff", "on"], "false");
   const { maxAttempts, backoff, baseDelay, maxBackoff, on } = options;
   return {
-    ...(maxAttempts !== undefined && { maxAttempts: checkMaxAttempts("retry.maxAttempts", maxAttempts) }),
-    ...(backoff !== undefined && { backoff: checkBackoff(backoff) }),
-    ...(baseDelay !== undefined && { baseDelayMs: durationMs(baseDelay, "retry.baseDelay") }),
-    ...(maxBackoff !== undefined && { maxBackoffMs: durationMs(maxBackoff, "retry.maxBackoff") }),
-    ...(on !== undefined && { on: checkOn(on) }),
+    ...(maxAttempts !== undefined && { maxAttempts: checkMaxAttempts(`retry.maxAttempts${whose}`, maxAttempts) }),
+    ...(backoff !== undefined && { backoff: checkBackoff(backoff, whose) }),
+    ...(baseDelay !== undefined && { baseDelayMs: durationMs(baseDelay, `retry.baseDelay${whose}`) }),
+    ...(maxBackoff !== undefined && { maxBackoffMs: durationMs(maxBackoff, `retry.maxBackoff${whose}`) }),
+    ...(on !== undefined && { on: checkOn(on, whose) }),
   };
 }
 
@@ -78,32 +78,32 @@ export function storedRetryLayer(options: RetryOptions | false): RetryLayer {
 
 /** Checks a number of runs. Throws `BAD_REQUEST`. */
 export function checkMaxAttempts(what: string, maxAttempts: number): number {
-  if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > LARGEST_ATTEMPTS) {
+  if (!Number.isInteger(maxAttempts) || maxAttempts < 1 || maxAttempts > MOST_ATTEMPTS) {
     throw new ForgeError(
       "BAD_REQUEST",
-      `${what} must be a whole number from 1 to ${LARGEST_ATTEMPTS}; got ${shown(maxAttempts)}.`,
+      `${what} must be a whole number from 1 to 1,000,000; got ${shown(maxAttempts)}.`,
     );
   }
   return maxAttempts;
 }
 
-function checkBackoff(backoff: Backoff): Backoff {
+function checkBackoff(backoff: Backoff, whose: string): Backoff {
   if (typeof backoff !== "function" && !CURVES.includes(backoff)) {
     throw new ForgeError(
       "BAD_REQUEST",
-      `retry.backoff must be "exponential", "linear", "fixed" or a function (attempt, error) => delay; got ${shown(backoff)}.`,
+      `retry.backoff${whose} must be "exponential", "linear", "fixed" or a function (attempt, error) => delay; got ${shown(backoff)}.`,
     );
   }
   return backoff;
 }
 
-function checkOn(on: readonly RetryOn[]): readonly RetryOn[] {
+function checkOn(on: readonly RetryOn[], whose: string): readonly RetryOn[] {
   const isName = (one: unknown): boolean => typeof one === "string" && one !== "";
   const isClass = (one: unknown): boolean => typeof one === "function" && typeof one.prototype === "object";
   if (!Array.isArray(on) || on.length === 0 || !on.every((one) => isName(one) || isClass(one))) {
     throw new ForgeError(
       "BAD_REQUEST",
-      `retry.on must be a list of error classes, names and codes that holds at least one; got ${shown(on)}. Leave it out to retry every error, or pass retry: false for one run.`,
+      `retry.on${whose} must be a list of error classes, names and codes that holds at least one; got ${shown(on)}. Leave it out to retry every error, or pass retry: false for one run.`,
     );
   }
   return [...on];

@@ -64,12 +64,22 @@ function stringify(value: unknown, what: string): string {
   try {
     return JSON.stringify(value) ?? "null";
   } catch (cause) {
-    const path = pathOfUnserialisable(value, "$", []);
+    const path = whyUnserialisable(value, cause);
     throw new ForgeError(
       "INVALID_ARGS",
       `${what} cannot be written as JSON${path === null ? "" : `: ${path.why} at ${path.at}`}; pass plain data.`,
       { cause, details: path },
     );
+  }
+}
+
+/** Null where the value does not even let itself be looked at, as a getter that throws. */
+function whyUnserialisable(value: unknown, cause: unknown): { at: string; why: string } | null {
+  if (cause instanceof RangeError) return { at: "$", why: "too much of it, or nested too deeply," };
+  try {
+    return pathOfUnserialisable(value, "$", []);
+  } catch {
+    return null;
   }
 }
 

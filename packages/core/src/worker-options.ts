@@ -68,9 +68,15 @@ export function checkWorkerOptions(
   definitions: ReadonlyMap<string, JobDefinition>,
   env: Readonly<Record<string, string | undefined>>,
 ): CheckedWorkerOptions {
-  refuseUnknownOptions("worker", options, OPTION_NAMES);
+  refuseUnknownOptions("worker", options, OPTION_NAMES, "false");
   const named = ["default", ...[...definitions.values()].map((job) => job.queue)];
   const queues = options.queues ?? Object.fromEntries(named.map((queue) => [queue, SLOTS]));
+  if (typeof queues !== "object" || Array.isArray(queues)) {
+    throw new ForgeError(
+      "BAD_REQUEST",
+      `worker.queues must say how many jobs of each queue run at once, such as { default: 10 }; got ${shown(queues)}.`,
+    );
+  }
   for (const [queue, slots] of Object.entries(queues)) {
     checkName("A queue's name", queue);
     checkSlots(`worker.queues.${queue}`, slots);

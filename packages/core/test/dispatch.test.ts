@@ -43,6 +43,21 @@ test("inputs that JSON or a database cannot hold are refused with the path of th
     message: expect.stringContaining("a key of $"),
   });
   expect(await refusal("x".repeat(1024 * 1024))).toMatchObject({ code: "TOO_LARGE" });
+  let deep: unknown[] = [];
+  for (let n = 0; n < 100_000; n++) deep = [deep];
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  const throwing = {
+    get field(): never {
+      throw new TypeError("not now");
+    },
+  };
+  for (const hostile of [deep, proxy, throwing]) {
+    expect(await refusal(hostile)).toMatchObject({
+      code: "INVALID_ARGS",
+      message: expect.stringContaining("cannot be written as JSON"),
+    });
+  }
   expect((await world.forge.jobs.list()).jobs).toEqual([]);
 });
 
@@ -86,6 +101,24 @@ test("a job that is not registered is refused, also by the names of Object's own
   for (const name of ["stranger", "__proto__", "constructor", "toString"]) {
     await expect(world.forge.dispatchNamed(name, {}, { owner: null })).rejects.toMatchObject({ code: "NOT_FOUND" });
   }
+});
+
+test("what is no job, no list of inputs, or another definition of the same name is refused as such", async () => {
+  await using world = await openWorld({ jobs: [note], worker: false });
+  for (const job of [undefined, null, "note", {}]) {
+    await expect(world.forge.dispatch(job as never, { text: "x" })).rejects.toMatchObject({
+      code: "BAD_REQUEST",
+      message: expect.stringContaining("a job that defineJob made"),
+    });
+  }
+  await expect(world.forge.dispatch(defineJob("note", { run: () => {} }), { text: "x" })).rejects.toMatchObject({
+    code: "NOT_FOUND",
+    message: expect.stringContaining("another definition"),
+  });
+  await expect(world.forge.dispatchMany(note, { text: "x" } as never)).rejects.toMatchObject({
+    code: "BAD_REQUEST",
+    message: expect.stringContaining("a list of inputs"),
+  });
 });
 
 test("an idempotent job merges with the unfinished one of the same input and owner, whatever the order of its fields", async () => {
@@ -161,6 +194,7 @@ test("lists page newest first and filter; a bad cursor or filter is refused", as
   expect(pages.flat()).toEqual(ids.toReversed());
   expect((await world.forge.jobs.list({ status: "failed" })).jobs).toEqual([]);
   await expect(world.forge.jobs.list({ cursor: "x" })).rejects.toMatchObject({ code: "BAD_REQUEST" });
+  await expect(world.forge.jobs.list({ owner: 5 as never })).rejects.toMatchObject({ code: "BAD_REQUEST" });
   await expect(world.forge.jobs.list({ limit: 0 })).rejects.toMatchObject({ code: "BAD_REQUEST" });
   await expect(world.forge.jobs.list({ status: "lost" as never })).rejects.toMatchObject({ code: "BAD_REQUEST" });
 });
@@ -175,6 +209,18 @@ test("definitions and engines refuse bad or unknown options when they are made",
     [() => defineJob("ok", { run, public: "all" as never }), "all"],
     [() => defineJob("ok", { run, input: {} as never }), "Standard Schema"],
     [() => defineJob("ok", { run, idempotent: { for: "1h" } as never }), "key"],
+    [() => defineJob("ok", { run, idempotent: false as never }), "or true; got false"],
+    [() => defineJob("ok", { run, timeout: "0s" }), "Pass false"],
+    [() => defineJob("ok", { run, retry: null as never }), "or false; got null"],
+    [
+      () => defineJob("ok", { run, retry: { maxAttempts: Number.NaN } }),
+      "of ok must be a whole number from 1 to 1,000,000; got NaN",
+    ],
+    [() => defineJob("ok", { run, priority: "urgent" as never }), "priority of ok"],
+    [() => defineJob("ok", { run, concurrencyPerKey: 2 }), "concurrencyPerKey needs one; got undefined"],
+    [() => defineJob("ok", { run, timeOut: "5m" } as never), "Did you mean timeout?"],
+    [() => defineJob("ok", undefined as never), "takes an object of options (input, output"],
+    [() => defineJob("ok", [] as never), "got []"],
   ];
   const store = sqliteStore(":memory:");
   const engines: [() => unknown, string][] = [
@@ -183,6 +229,10 @@ test("definitions and engines refuse bad or unknown options when they are made",
     [() => createForge({ store, jobs: [], context: { log: 1 } }), "log"],
     [() => createForge({ store, jobs: [], worker: { queues: { default: 0 } } }), "default"],
     [() => createForge({ store, jobs: [], worker: { lease: "1ms" } }), "lease"],
+    [() => createForge({ store, jobs: [], worker: null as never }), "or false; got null"],
+    [() => createForge({ store, jobs: [], worker: { queues: ["default"] as never } }), "such as { default: 10 }"],
+    [() => createForge({ store, jobs: [], context: "db" }), 'on its ctx; got "db"'],
+    [() => createForge({ store, jobs: [], logger: null as never }), "debug"],
   ];
   for (const [make, word] of [...definitions, ...engines]) {
     expect(make, word).toThrow(

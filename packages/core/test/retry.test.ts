@@ -139,14 +139,14 @@ test("what cannot be stored as JSON is refused in a dispatch, with what to pass 
 
 test("bad retry options are refused by name", () => {
   const define = (retry: unknown) => () => defineJob("bad", { retry: retry as RetryOptions, run: () => {} });
-  expect(define({ backoff: "quadratic" })).toThrow(/retry.backoff must be .*quadratic/);
-  expect(define({ on: [] })).toThrow(/retry.on must be a list/);
-  expect(define({ on: "NetworkError" })).toThrow(/retry.on must be a list/);
-  expect(define({ on: [() => {}] })).toThrow(/retry.on must be a list/);
-  expect(define({ on: [""] })).toThrow(/retry.on must be a list/);
-  expect(define({ baseDelay: 5 })).toThrow(/retry.baseDelay must be a duration/);
+  expect(define({ backoff: "quadratic" })).toThrow(/retry.backoff of bad must be .*quadratic/);
+  expect(define({ on: [] })).toThrow(/retry.on of bad must be a list/);
+  expect(define({ on: "NetworkError" })).toThrow(/retry.on of bad must be a list/);
+  expect(define({ on: [() => {}] })).toThrow(/retry.on of bad must be a list/);
+  expect(define({ on: [""] })).toThrow(/retry.on of bad must be a list/);
+  expect(define({ baseDelay: 5 })).toThrow(/retry.baseDelay of bad must be a duration/);
   expect(define({ tries: 5 })).toThrow(/no option "tries"/);
-  expect(define(true)).toThrow(/retry must be an object/);
+  expect(define(true)).toThrow(/retry of bad takes an object of options \(maxAttempts, .*\), or false/);
 });
 
 test("timeout: false lets a handler run on, also where only the dispatch says so", async () => {

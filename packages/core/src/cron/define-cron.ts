@@ -83,7 +83,10 @@ const LARGEST_LIMIT = 1_000;
  * Throws `BAD_REQUEST` for a bad or unknown option, and for an expression that cannot be read or never comes true again.
  */
 export function defineCron(expression: string, options: CronOptions): CronDefinition {
-  refuseUnknownOptions("The option object of defineCron", options, OPTION_NAMES);
+  if (typeof expression !== "string") {
+    throw bad(`defineCron takes an expression such as "0 9 * * MON-FRI", then its options; got ${shown(expression)}.`);
+  }
+  refuseUnknownOptions(`defineCron(${shown(expression)})`, options, OPTION_NAMES);
   const { timezone = "UTC", catchUp = false, catchUpLimit = 10, overlap = "skip", public: isPublic = false } = options;
   const name = checkName("A cron's name", options.name);
   if (name.length > LONGEST_NAME)

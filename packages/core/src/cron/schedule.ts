@@ -78,7 +78,8 @@ function patternOf(expression: string, whose: string): Cron {
   const fields = expression.trim().split(/\s+/);
   // croner takes a date too, which would be a job with `runAt` and no cron.
   const isOfFields = fields.length >= FEWEST_FIELDS && fields.length <= MOST_FIELDS;
-  if (!isOfFields && !NICKNAME.test(expression.trim())) throw refuse(`it has ${fields.length} of them`);
+  if (!isOfFields && !NICKNAME.test(expression.trim()))
+    throw refuse(expression.trim() === "" ? "it is empty" : `it has ${fields.length} of them`);
   try {
     return new Cron(fields.join(" "), { timezone: "UTC", paused: true });
   } catch (cause) {

@@ -68,8 +68,9 @@ const SENTENCES: Readonly<Record<Trouble, readonly [ErrorCode, Sentence]>> = {
   exhausted: ["UNAVAILABLE", (address, state) => `PostgreSQL at ${address} cannot do this now${state}; see its log.`],
   refused: ["UNAVAILABLE", (address, state) => `PostgreSQL at ${address} refuses this role or database${state}.`],
   unmigrated: [
-    "CONFLICT",
-    (address, state) => `The tables at ${address} are not those of this release${state}; run migrate().`,
+    "UNAVAILABLE",
+    (address, state) =>
+      `The tables at ${address} are not those of this release${state}; start an engine without \`migrate: false\`, which migrates them.`,
   ],
   data: [
     "BAD_REQUEST",

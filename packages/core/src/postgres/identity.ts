@@ -13,7 +13,10 @@ export async function readIdentity(database: Database): Promise<StoreIdentity> {
   );
   const { id, secret } = Object.fromEntries(facts) as { id?: string; secret?: string };
   if (id === undefined || secret === undefined) {
-    throw new ForgeError("CONFLICT", `The tables at ${database.address} hold no identity; run migrate().`);
+    throw new ForgeError(
+      "UNAVAILABLE",
+      `The tables at ${database.address} hold no identity; start an engine without \`migrate: false\`, which migrates them.`,
+    );
   }
   const cluster = await readCluster(database);
   return { epoch: [...cluster, id].join("."), secret };

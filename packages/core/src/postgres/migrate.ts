@@ -43,8 +43,8 @@ export async function checkSchema(database: Database): Promise<void> {
   if (standing !== "older") return;
   const { version } = found;
   throw new ForgeError(
-    "CONFLICT",
-    `Schema "${database.schema}" at ${database.address} is at version ${version}, and this release needs ${latest}; run migrate().`,
+    "UNAVAILABLE",
+    `Schema "${database.schema}" at ${database.address} is at version ${version}, and this release needs ${latest}; start an engine without \`migrate: false\`, which migrates it.`,
     { details: { version, latest } },
   );
 }
@@ -106,7 +106,7 @@ async function migrations(): Promise<Migration[]> {
 
 function tooNew({ schema, address }: Database, { version }: SchemaFound, latest: number): ForgeError {
   return new ForgeError(
-    "CONFLICT",
+    "UNAVAILABLE",
     `Schema "${schema}" at ${address} is at version ${version}, and this release knows ${latest}; run a newer release.`,
     { details: { version, latest } },
   );

@@ -62,7 +62,10 @@ export function checkSchema(sql: Statements, path: string): void {
     found.version === 0
       ? "holds no Forge tables yet"
       : `has schema ${found.version}, and this release works on ${latest}`;
-  throw new ForgeError("UNAVAILABLE", `The database ${path} ${what}; let the store migrate it.`);
+  throw new ForgeError(
+    "UNAVAILABLE",
+    `The database ${path} ${what}; start an engine without \`migrate: false\`, which migrates it.`,
+  );
 }
 
 function tooNew({ version }: SchemaFound, latest: number, path: string): ForgeError {

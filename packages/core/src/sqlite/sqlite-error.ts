@@ -59,7 +59,7 @@ function unavailable(code: number, path: string): string {
       return cannotOpen(path);
     case SQLITE_ERROR:
       // Statements are fixed, so what they fail to find is a table or a column.
-      return `The tables of the database ${path} are not those of this release; let the store migrate it.`;
+      return `The tables of the database ${path} are not those of this release; start an engine without \`migrate: false\`, which migrates them.`;
     default:
       return `The database ${path} does not answer as it should; the cause is in this error's \`cause\`.`;
   }
@@ -70,6 +70,6 @@ function cannotOpen(path: string): string {
   if (!existsSync(folder))
     return `The folder ${folder} of the database does not exist; create it, or name another file.`;
   if (!existsSync(path))
-    return `The database ${path} does not exist yet; let the store migrate it, or name another file.`;
+    return `The database ${path} does not exist yet; start an engine without \`migrate: false\`, which makes it, or name another file.`;
   return `The database ${path} cannot be opened; check that it is a file which this process may read and write.`;
 }

@@ -19,6 +19,8 @@ test.for<[string, string, object, string]>([
     { timezone: "America/New_York" },
     "never comes true",
   ],
+  ["an empty expression", " ", {}, "it is empty"],
+  ["its options in the place of the expression", { name: "nightly" } as never, {}, "takes an expression such as"],
   ["a time zone that is none", "* * * * *", { timezone: "Mars/Phobos" }, "Mars/Phobos"],
   ["an empty time zone", "* * * * *", { timezone: "" }, "timezone"],
   ["no name", "* * * * *", { name: undefined }, "name"],

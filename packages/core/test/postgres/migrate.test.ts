@@ -11,7 +11,7 @@ it("refuses a database that is newer than this release, with a sentence, and cha
   await world.sql("UPDATE forge_meta SET value = '999' WHERE name = 'schema_version'");
   for (const verb of [() => world.store.migrate(), () => world.store.checkSchema()]) {
     await expect(verb()).rejects.toMatchObject({
-      code: "CONFLICT",
+      code: "UNAVAILABLE",
       message: expect.stringMatching(/version 999, and this release knows 2; run a newer release/) as string,
     });
   }
@@ -22,10 +22,10 @@ it("names the missing tables where nobody migrated", async () => {
   await using database = await createDatabase(server);
   const store = postgresStore(database.url);
   await expect(store.checkSchema()).rejects.toMatchObject({
-    code: "CONFLICT",
-    message: expect.stringMatching(/"public" .* is at version 0, and this release needs 2; run migrate\(\)/) as string,
+    code: "UNAVAILABLE",
+    message: expect.stringMatching(/"public" .* is at version 0, and this release needs 2; start an engine/) as string,
   });
-  await expect(store.jobs.list({ limit: 1 })).rejects.toMatchObject({ code: "CONFLICT" });
+  await expect(store.jobs.list({ limit: 1 })).rejects.toMatchObject({ code: "UNAVAILABLE" });
   await store.close();
 });
 

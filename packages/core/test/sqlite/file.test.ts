@@ -55,7 +55,7 @@ test("an empty file answers that it lacks the tables, whatever is asked", async 
     () => store.jobs.insert({ jobs: [newJob()] }),
     () => store.jobs.list({ limit: 1 }),
   ]) {
-    expect((await failure(work())).message).toContain("let the store migrate it");
+    expect((await failure(work())).message).toContain("without `migrate: false`");
   }
   await store.close();
 });
