@@ -3,6 +3,7 @@ import { sqliteStore } from "@forge-jobs/core/sqlite";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { tempDir } from "../../../test/support/temp-dir.ts";
+import { jobIn } from "../conformance/job-in.ts";
 import { Retention } from "../src/maintenance/retain.ts";
 import { Sweeper } from "../src/maintenance/sweep.ts";
 import type { Store } from "../src/store.ts";
@@ -94,6 +95,29 @@ test("jobs are deleted after their time, batch behind batch, and not before", as
   await here.sweep();
   expect(await here.count()).toBe(0);
   expect(here.logs).toEqual([]);
+});
+
+test("by default completed and cancelled jobs are kept for 7 days, failed and dead ones for 30", async () => {
+  await using here = await place();
+  const placed = await Promise.all(
+    (["completed", "cancelled", "failed", "dead_letter"] as const).map((status) => jobIn(here.store, status)),
+  );
+  const left = async (): Promise<string[]> => {
+    const jobs = await here.store.jobs.get({ ids: placed.map(({ id }) => id) });
+    return jobs.map(({ status }) => status).toSorted();
+  };
+  here.pass(7 * DAY_MS - HOUR_MS);
+  await here.sweep();
+  expect(await left()).toEqual(["cancelled", "completed", "dead_letter", "failed"]);
+  here.pass(2 * HOUR_MS);
+  await here.sweep();
+  expect(await left()).toEqual(["dead_letter", "failed"]);
+  here.pass(23 * DAY_MS - 2 * HOUR_MS);
+  await here.sweep();
+  expect(await left()).toEqual(["dead_letter", "failed"]);
+  here.pass(2 * HOUR_MS);
+  await here.sweep();
+  expect(await left()).toEqual([]);
 });
 
 test("a walk goes on where the one before stopped, and starts anew once an hour", async () => {

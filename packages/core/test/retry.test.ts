@@ -83,6 +83,32 @@ test("the wait is by the curve, and a dispatch may change one option of it", asy
   expect(fixed).toBeLessThan(126);
 });
 
+test("a run that is out of time waits by the same curve, which is told why", async () => {
+  const told: unknown[] = [];
+  const slow = defineJob("slow", {
+    timeout: "20ms",
+    retry: {
+      backoff: (attempt, error) => {
+        told.push([attempt, (error as { code?: string }).code]);
+        return "1h";
+      },
+    },
+    run: (ctx) => new Promise((_, reject) => ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason))),
+  });
+  await using world = await openWorld({ jobs: [slow] });
+  const waits = [];
+  for (const retry of [undefined, { backoff: "linear", baseDelay: "2h", maxBackoff: "1d" } as const]) {
+    const id = await world.forge.dispatch(slow, {}, retry === undefined ? {} : { retry });
+    await expect.poll(async () => (await world.forge.jobs.get(id))?.status).toBe("retry");
+    const { scheduledAt, startedAt } = (await world.forge.jobs.get(id))!;
+    waits.push((scheduledAt.getTime() - startedAt!.getTime()) / 3_600_000);
+  }
+  expect(waits[0]).toBeCloseTo(1, 1);
+  expect(waits[1]).toBeGreaterThanOrEqual(1.49);
+  expect(waits[1]).toBeLessThan(2.51);
+  expect(told).toEqual([[1, "TIMEOUT"]]);
+});
+
 test("a queue's backoff is what its jobs wait, and not at all where it is off, unless they ask for a wait", async () => {
   const waits = thrower({ backoff: () => "1h" }, () => new Error("no"));
   const plain = defineJob("plain", {

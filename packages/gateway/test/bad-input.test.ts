@@ -115,6 +115,12 @@ const cases: Case[] = [
     sentence: /surrogate/,
   },
   {
+    what: "arguments nested too deeply",
+    ...post("/rpc/puppet", () => `{"args":${"[".repeat(30_000)}${"]".repeat(30_000)}}`),
+    code: "INVALID_ARGS",
+    sentence: /nested too deeply/,
+  },
+  {
     what: "arguments over 1 MiB",
     ...post("/rpc/puppet", () => ({ args: "x".repeat(LIMITS.valueBytes + 1) })),
     code: "TOO_LARGE",

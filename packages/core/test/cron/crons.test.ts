@@ -1,4 +1,4 @@
-import type { Forge, HookJob } from "@forge-jobs/core";
+import { defineJob, type Forge, type HookJob } from "@forge-jobs/core";
 import { describe, expect, test } from "vitest";
 import { until } from "../../../../test/support/until.ts";
 import { gate } from "../support/world.ts";
@@ -48,6 +48,37 @@ describe.each(DATABASES)("crons on %s", (_, open) => {
       pausedAt: null,
       orphaned: false,
     });
+  });
+
+  test("a cron looks after the dead letters: it retries those with few attempts, and ends though they fail again", async () => {
+    await using world = await cronWorld(open);
+    const failing = defineJob("failing", {
+      retry: false,
+      run: () => {
+        throw new Error("no");
+      },
+    });
+    const { cron, runs } = hourly({
+      run: async (ctx) => {
+        let retried = 0;
+        for (const job of await ctx.jobs.deadLetters({ limit: 100 })) {
+          if (job.attempts >= 3) continue;
+          await ctx.jobs.retry(job.id);
+          await ctx.jobs.wait(job.id);
+          retried++;
+        }
+        return retried;
+      },
+    });
+    const forge = await world.start({ crons: [cron], jobs: [failing] });
+    const ids = await forge.dispatchMany(failing, [1, 2, 3]);
+    for (const id of ids) await forge.jobs.wait(id);
+    for (const [hours, retried] of [3, 3, 0].entries()) {
+      world.toNextHour();
+      await until(() => runs.length === hours + 1, { what: "the tick" });
+      expect(await forge.jobs.wait(runs.at(-1)!.jobId)).toMatchObject({ status: "completed", output: retried });
+    }
+    for (const id of ids) expect(await forge.jobs.get(id)).toMatchObject({ attempts: 3 });
   });
 
   test("ticks that were missed are passed over without catch-up", async () => {
