@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { NewJob, Store } from "../src/store.ts";
+import type { ClaimLimits, NewJob, Store } from "../src/store.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { claimJob, claimJobs, insertJob, newJob, readJob, updateJob } from "./one-job.ts";
 import { heldRows, registerWorker, rescueWorker } from "./one-worker.ts";
@@ -26,13 +26,22 @@ function setWaiting(store: Store, { id, claimNo }: Run, isWaiting: boolean): Pro
   return store.children.setWaiting({ runs: [{ id, claimNo, isWaiting }] });
 }
 
+interface Taking {
+  readonly limit?: number;
+  readonly queue?: string;
+  readonly types?: readonly string[];
+  readonly limits?: ClaimLimits;
+}
+
 async function claimAmong(
   store: Store,
   among: readonly string[] | "awaited",
-  { limit = 100, queue = "default", types = ["child"] }: { limit?: number; queue?: string; types?: string[] } = {},
+  { limit = 100, queue = "default", types = ["child"], limits }: Taking = {},
 ): Promise<string[]> {
   const workerId = await registerWorker(store);
-  const jobs = await store.jobs.claim({ workerId, queue, types, limit, oldestFirst: false, among });
+  const claim = { workerId, queue, types, limit, oldestFirst: false, among };
+  const jobs = await store.jobs.claim(limits === undefined ? claim : { ...claim, limits });
+  expect(jobs.map(({ isLimited }) => isLimited)).toEqual(jobs.map(() => (limits === undefined ? undefined : true)));
   return jobs.map(({ id }) => id);
 }
 
@@ -97,6 +106,60 @@ export const awaitedSuite: Suite = {
         await store.queues.change({ name: "default", change: { paused: true }, onlyAbsent: false });
         expect(await claimAmong(store, ids)).toEqual([]);
         expect(await claimAmong(store, "awaited")).toEqual([]);
+      },
+    },
+    {
+      name: "such a claim takes what the limit of its queue leaves, and none where it has not heard of that",
+      async run({ store, other }) {
+        const limits = { global: true, keyed: [] };
+        await store.queues.change({ name: "default", change: { globalConcurrency: 2 }, onlyAbsent: false });
+        const jobs = Array.from({ length: 4 }, () => newJob({ type: "child" }));
+        await store.jobs.insert({ jobs });
+        const ids = jobs.map(({ id }) => id);
+        expect(await claimAmong(store, ids)).toEqual([]);
+        expect(await claimAmong(store, ids.slice(1), { limits, limit: 1 })).toEqual([ids[1]]);
+        expect(await claimAmong(other, ids, { limits })).toEqual([ids[0]]);
+        expect(await claimAmong(store, ids, { limits })).toEqual([]);
+      },
+    },
+    {
+      name: "such a claim takes of each key what its limit leaves, parked or not, and none where it counts no keys",
+      async run({ store, other }) {
+        const limits = { global: false, keyed: [{ type: "child", perKey: 2 }] };
+        const keys = ["a", "a", "a", "b", "a", "b"];
+        const [a1, a2, a3, b1, , b2] = keys.map((limitKey) => newJob({ type: "child", limitKey }));
+        const all = [a1!, a2!, a3!, b1!, b2!];
+        await store.jobs.insert({ jobs: all.slice(0, 4) });
+        const workerId = await registerWorker(store);
+        // One more of the first key is held, and the others are parked.
+        const held = newJob({ type: "child", limitKey: "a", due: { atMs: 0 } });
+        await store.jobs.insert({ jobs: [held] });
+        const claim = { workerId, queue: "default", types: ["child"], limit: 1, oldestFirst: false, limits };
+        const [run] = await store.jobs.claim(claim);
+        expect(run?.id).toBe(held.id);
+        await store.jobs.insert({ jobs: [b2!] });
+        const later = newJob({ type: "child", limitKey: "c", due: { delayMs: 3_600_000 } });
+        const ids = [...all.map(({ id }) => id), held.id, later.id];
+        expect(await claimAmong(store, ids)).toEqual([]);
+        expect(await claimAmong(other, ids, { limits, limit: 2 })).toEqual([a1!.id, b1!.id]);
+        expect(await claimAmong(store, ids, { limits })).toEqual([b2!.id]);
+        await store.children.setWaiting({ runs: [{ ...run!, isWaiting: true }] });
+        expect(await claimAmong(other, ids, { limits })).toEqual([a2!.id]);
+        expect(await claimAmong(other, ids, { limits: { ...limits, keyed: [{ type: "child", perKey: 1 }] } })).toEqual(
+          [],
+        );
+      },
+    },
+    {
+      name: "children with keys of a run that waits are found by who counts their keys",
+      async run({ store, other }) {
+        const { made } = await waitingParent(store, [{ limitKey: "a" }, { limitKey: "a" }]);
+        const limits = { global: false, keyed: [{ type: "child", perKey: 1 }] };
+        expect(await claimAmong(store, "awaited")).toEqual([]);
+        const [first, ...others] = await claimAmong(other, "awaited", { limits });
+        expect(made.map(({ id }) => id)).toContain(first);
+        expect(others).toEqual([]);
+        expect(await claimAmong(store, "awaited", { limits })).toEqual([]);
       },
     },
     {

@@ -236,7 +236,7 @@ export interface JobVerbs {
   /**
    * Takes up to `limit` due jobs of the queue and of the given types for the worker, most urgent first, oldest first
    * within a type; with `oldestFirst` by due time whatever the priority; with `among` only jobs of these ids, in that order, or
-   * of those that a run which waits has dispatched as its children. Raises `attempts`, `claimNo` and `revision`.
+   * of those that a run which waits has dispatched as its children, and of jobs with keys as many as their keys leave. Raises `attempts`, `claimNo` and `revision`.
    * Takes nothing of a queue that is paused, and nothing for a worker that drains. Of a queue with a global limit it takes
    * jobs only where `limits` says so, and never so many that workers hold more of them than the limit allows; the same
    * holds for the jobs of one concurrency key. Those of keyed types come key by key in turn, most urgent and oldest first

@@ -22,11 +22,6 @@ export interface ClaimScope {
   readonly keyed?: true;
 }
 
-/** Where a claim looks that names the jobs. */
-export interface AmongScope extends Pick<ClaimScope, "queue" | "offsetMs"> {
-  readonly types: readonly string[];
-}
-
 /** What a claim writes into the rows that it takes, and how many those may be. */
 export interface ClaimTake {
   readonly workerId: string;
@@ -49,8 +44,8 @@ export type ClaimedRow = [
   dueUs: number,
   nowUs: number,
   progress: number | null,
-  /** Only of a row that has one. */
-  limitKey?: string,
+  /** Told where rows may have one. */
+  limitKey?: string | null,
 ];
 
 /** More heads than that are not merged; the claim then takes from those that are due the longest. */
@@ -76,8 +71,6 @@ export class ClaimStatements {
   readonly #urgent: Statement;
   readonly #heads: Statement;
   readonly #nextDue: Statement;
-  readonly #among: Statement;
-  readonly #awaited: Statement;
 
   /** `gate` is the condition under which a queue is not closed to them. */
   constructor(tables: Tables, gate: (tables: Tables, queue: string) => string) {
@@ -113,38 +106,6 @@ export class ClaimStatements {
           SELECT j.ready_at FROM ${rows} ORDER BY j.ready_at, j.id LIMIT 1
         ) AS head`,
     };
-    const dueAmong = `j.ready_at <= ${nowOf("$3")} AND CASE WHEN j.queue = $1 THEN j.job_type = ANY ($2::text[]) ELSE false END`;
-    this.#among = {
-      text: taking(
-        tables,
-        `SELECT due.ctid FROM unnest($6::uuid[]) AS said (id), LATERAL (
-          SELECT j.ctid FROM ${tables.live} AS j WHERE j.id = said.id AND ${dueAmong} FOR UPDATE SKIP LOCKED
-        ) AS due LIMIT $5`,
-        { now: nowOf("$3"), workerId: "$4", isOpen: gate(tables, "$1"), leaves: "ready_at" },
-      ),
-    };
-    // Through the workers, and with OFFSET 0, so that the index over them leads to the runs that wait, however many jobs
-    // wait for a worker.
-    this.#awaited = {
-      text: `SELECT due.id FROM ${tables.workers} AS w, LATERAL (
-          SELECT id FROM ${tables.live} WHERE worker_id = w.id AND worker_id IS NOT NULL AND is_waiting OFFSET 0
-        ) AS parent, LATERAL (
-          SELECT child_id FROM ${tables.children} WHERE parent_id = parent.id OFFSET 0
-        ) AS c, LATERAL (
-          SELECT j.id FROM ${tables.live} AS j WHERE j.id = c.child_id AND ${dueAmong} LIMIT ${unforeseen("$4")}
-        ) AS due LIMIT $4`,
-    };
-  }
-
-  /** Takes those of the jobs that are due, in the order given. */
-  among({ queue, types, offsetMs }: AmongScope, { workerId, limit }: ClaimTake, ids: readonly string[]): Bound {
-    const values = [queue, binaryArrays.text(types), offsetMs, workerId, limit, binaryArrays.uuid(ids)];
-    return { statement: this.#among, values };
-  }
-
-  /** Finds the ids of jobs that are due and that runs wait for. */
-  awaited({ queue, types, offsetMs }: AmongScope, limit: number): Bound {
-    return { statement: this.#awaited, values: [queue, binaryArrays.text(types), offsetMs, limit] };
   }
 
   /** Takes from the first range that has due rows, then from the next. */

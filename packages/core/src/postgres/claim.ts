@@ -1,13 +1,7 @@
 import { type ClaimedJob, type ClaimLimits, type JobVerbs, PRIORITIES, type Priority } from "../store.ts";
+import { Among } from "./among.ts";
 import { ClaimPositions, FROM_START, type Range, type Reach, type Walked } from "./claim-positions.ts";
-import {
-  type AmongScope,
-  type Bound,
-  type ClaimedRow,
-  type ClaimScope,
-  ClaimStatements,
-  type ClaimTake,
-} from "./claim-statements.ts";
+import { type Bound, type ClaimedRow, type ClaimScope, ClaimStatements, type ClaimTake } from "./claim-statements.ts";
 import type { Database } from "./database.ts";
 import type { HintSink } from "./hints.ts";
 import { KeyedClaim, type Run } from "./keyed-claim.ts";
@@ -34,6 +28,7 @@ export function createClaim(database: Database, hints: HintSink): Pick<JobVerbs,
   const underLock = new ClaimStatements(database.tables, isUnpaused);
   const keyed = new KeyedClaim(database);
   const room = new QueueRoom(database);
+  const byId = new Among(database, room);
   const walks = new Map<string, Walk>();
   const run: Run = <R extends Row>({ statement, values }: Bound) => database.run<R>(statement, values);
 
@@ -118,27 +113,13 @@ export function createClaim(database: Database, hints: HintSink): Pick<JobVerbs,
     return taken;
   }
 
-  async function takeAmong(
-    scope: AmongScope,
-    taking: ClaimTake,
-    among: readonly string[] | "awaited",
-  ): Promise<ClaimedRow[]> {
-    const found =
-      among === "awaited" ? (await run<[id: string]>(statements.awaited(scope, taking.limit))).flat() : among;
-    const ids = [...new Set(found)];
-    if (ids.length === 0) return [];
-    const places = new Map(ids.map((id, n) => [id, n]));
-    const rows = await run<ClaimedRow>(statements.among(scope, taking, ids));
-    return rows.toSorted((a, b) => places.get(a[0])! - places.get(b[0])!);
-  }
-
   return {
     async claim(claim) {
-      const { queue, workerId, types, limit, limits, among } = claim;
+      const { queue, types, limit, limits, among } = claim;
       if (types.length === 0 || limit <= 0) return [];
       let taken: ClaimedRow[];
       if (among !== undefined) {
-        taken = await takeAmong({ queue, types, offsetMs: database.offsetMs }, { workerId, limit }, among);
+        taken = await byId.take(run, claim, among);
       } else if (limits === undefined) taken = await take(statements, run, claim);
       else {
         // Those with keys and those without take turns at coming first.
@@ -254,5 +235,5 @@ function claimedJob(row: ClaimedRow, queue: string, limits: ClaimLimits | undefi
     overrides,
     revision,
   };
-  return limits?.global === true || row[14] !== undefined ? { ...job, isLimited: true } : job;
+  return limits?.global === true || (row[14] ?? null) !== null ? { ...job, isLimited: true } : job;
 }

@@ -7,7 +7,7 @@ export interface Taking {
   /** The condition that the queue is not closed. A queue that is, is so to this statement, whatever its process knows. */
   readonly isOpen: string;
   /** The column by which the rows are found waiting, and from which they go. */
-  readonly leaves: "ready_at" | "parked_at";
+  readonly leaves: "ready_at" | "parked_at" | "either";
 }
 
 /**
@@ -20,17 +20,18 @@ export interface Taking {
  * a write waits for the disk, so CASE takes it only once there are rows.
  */
 export function taking({ live, workers }: Tables, picked: string, { now, workerId, isOpen, leaves }: Taking): string {
+  const left = leaves === "either" ? "ready_at = NULL, parked_at = NULL" : `${leaves} = NULL`;
   return `WITH picked AS MATERIALIZED (SELECT ARRAY(${picked}) AS places WHERE ${isOpen}),
       alive AS MATERIALIZED (
         SELECT FROM ${workers} WHERE id = ${workerId} AND retired_at IS NULL AND draining_at IS NULL FOR KEY SHARE
       )
     UPDATE ${live} SET
-      status = 'claimed', ${leaves} = NULL, worker_id = ${workerId}, claimed_at = ${now}, is_waiting = false,
+      status = 'claimed', ${left}, worker_id = ${workerId}, claimed_at = ${now}, is_waiting = false,
       attempts = attempts + 1, claim_no = claim_no + 1, revision = revision + 1
     WHERE ctid = ANY (CASE
       WHEN (SELECT places <> '{}' FROM picked) AND EXISTS (SELECT FROM alive) THEN (SELECT places FROM picked)
     END)
     RETURNING id, job_type, priority, input, owner, attempts, max_attempts, claim_no, deaths, overrides, revision,
       (date_part('epoch', scheduled_at) * 1e6)::int8, (date_part('epoch', claimed_at) * 1e6)::int8, progress
-      ${leaves === "parked_at" ? ", limit_key" : ""}`;
+      ${leaves === "ready_at" ? "" : ", limit_key"}`;
 }

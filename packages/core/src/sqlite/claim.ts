@@ -1,5 +1,7 @@
 import { lane } from "../lane.ts";
-import { PRIORITIES, type ClaimedJob, type ClaimLimits } from "../store.ts";
+import type { ClaimedJob, ClaimLimits } from "../store.ts";
+import { takeAmong } from "./among.ts";
+import { claimedOf, type DueRow } from "./claimed-row.ts";
 import { type KeyTurns, nextKeyed, takeKeyed } from "./keyed-claim.ts";
 import { isOpen, queueRoom } from "./queues.ts";
 import type { Statements } from "./statements.ts";
@@ -42,19 +44,6 @@ const DUE = `
   WHERE lane = ? AND priority = ? AND ready_at <= ? AND queue = ? AND job_type = ?
   ORDER BY ready_at, rowid LIMIT ?`;
 
-type DueRow = readonly [
-  rowid: number,
-  id: string,
-  input: string,
-  owner: string | null,
-  attempts: number,
-  maxAttempts: number,
-  claimNo: number,
-  deaths: number,
-  overrides: string | null,
-  revision: number,
-];
-
 const TAKE = `
   UPDATE forge_live
   SET status = 'claimed', ready_at = NULL, worker_no = ?, claimed_at = ?, is_waiting = 0,
@@ -67,12 +56,12 @@ export function claim(tx: WriteTx, args: ClaimArgs, turn: number, turns: KeyTurn
   const no = takerNo(tx.sql, args.workerId);
   if (no === undefined) return [];
   const { queue, limits } = args;
-  if (args.among !== undefined) return isOpen(tx.sql, queue) ? takeAmong(tx, args, args.among, no) : [];
-  const claims = limits === undefined ? 0 : turns.next(queue);
-  if (limits === undefined) return isOpen(tx.sql, queue) ? takePlain(tx, args, no, turn) : [];
   // One who does not say that the queue is limited has not heard of it, and takes nothing.
-  const room = limits.global ? queueRoom(tx.sql, queue) : isOpen(tx.sql, queue) ? Infinity : 0;
+  const room = limits?.global === true ? queueRoom(tx.sql, queue) : isOpen(tx.sql, queue) ? Infinity : 0;
   const most = Math.min(args.limit, room);
+  if (args.among !== undefined) return takeAmong(tx, { ...args, limit: most }, args.among, no);
+  if (limits === undefined) return room > 0 ? takePlain(tx, args, no, turn) : [];
+  const claims = turns.next(queue);
   const jobs: ClaimedJob[] = [];
   const takesPlain = (): void => {
     const taken = takePlain(tx, { ...args, limit: most - jobs.length }, no, turn);
@@ -136,57 +125,6 @@ function takeDue(tx: WriteTx, { priority, type, queue, until, limit, no }: Takin
   const rows = tx.sql.tuples<DueRow>(DUE, lane(queue, type), priority, until, queue, type, limit);
   tx.sql.run(TAKE, no, tx.now, JSON.stringify(rows.map(([rowid]) => rowid)));
   return rows.map((row) => claimedOf(tx, row, queue, type, priority));
-}
-
-/** A row that was taken, as it is after that. */
-function claimedOf(
-  tx: WriteTx,
-  [, id, input, owner, attempts, maxAttempts, claimNo, deaths, overrides, before]: readonly [...DueRow, ...unknown[]],
-  queue: string,
-  type: string,
-  priority: number,
-): ClaimedJob {
-  const revision = before + 1;
-  tx.moved.push({ id, revision });
-  const run = { attempt: attempts + 1, maxAttempts, claimNo: claimNo + 1, deaths, overrides, revision };
-  return { id, type, queue, priority: PRIORITIES[priority]!, input, owner, ...run };
-}
-
-// The index over workers leads to the runs that wait, however many jobs wait for a worker.
-const AWAITED = `
-  SELECT c.child_id AS id FROM forge_live parent INDEXED BY forge_live_worker
-  CROSS JOIN forge_children c ON c.parent_id = parent.id
-  CROSS JOIN forge_live job ON job.id = c.child_id
-  WHERE parent.worker_no IS NOT NULL AND parent.is_waiting = 1
-    AND job.ready_at <= ? AND job.queue = ? AND job.job_type IN (SELECT value FROM json_each(?)) LIMIT ?`;
-
-const DUE_AMONG = `
-  SELECT job.rowid, job.id, input, owner, attempts, max_attempts, claim_no, deaths, overrides, revision, job_type, priority
-  FROM json_each(?) wanted CROSS JOIN forge_live job ON job.id = wanted.value
-  WHERE ready_at <= ? AND queue = ? AND job_type IN (SELECT value FROM json_each(?)) LIMIT ?`;
-
-/** Takes the jobs that are due among the given, or among those that runs wait for. */
-function takeAmong(
-  tx: WriteTx,
-  { queue, types, limit }: ClaimArgs,
-  among: readonly string[] | "awaited",
-  no: number,
-): ClaimedJob[] {
-  const wanted = JSON.stringify(types);
-  const ids =
-    among === "awaited"
-      ? tx.sql.all<{ id: string }>(AWAITED, tx.now, queue, wanted, limit).map(({ id }) => id)
-      : [...new Set(among)];
-  const rows = tx.sql.tuples<readonly [...DueRow, type: string, priority: number]>(
-    DUE_AMONG,
-    JSON.stringify([...new Set(ids)]),
-    tx.now,
-    queue,
-    wanted,
-    limit,
-  );
-  tx.sql.run(TAKE, no, tx.now, JSON.stringify(rows.map(([rowid]) => rowid)));
-  return rows.map((row) => claimedOf(tx, row, queue, row[10], row[11]));
 }
 
 /** In how many milliseconds the next of these jobs becomes due; null if none waits, or none may be had. */

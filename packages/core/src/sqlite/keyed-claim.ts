@@ -138,7 +138,7 @@ function* keys(sql: Statements, queue: string, type: string, after: string): Gen
   }
 }
 
-function freeOf(sql: Statements, queue: string, { type, perKey }: KeyedType, key: string): number {
+export function freeOf(sql: Statements, queue: string, { type, perKey }: KeyedType, key: string): number {
   return perKey - sql.get<{ held: number }>(HELD, keyedLane(queue, type), key, queue, type, perKey)!.held;
 }
 

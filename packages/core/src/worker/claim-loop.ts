@@ -28,10 +28,9 @@ export interface ClaimHost {
   /** Starts the job's handler; the loop's `slotFreed` is called once it gave its slot back. */
   start(job: ClaimedJob): void;
   /**
-   * Jobs that runs of this process wait for and that no worker has begun as far as is known, the latest wait first. Null
-   * where the jobs of this queue cannot be taken one by one, since limits count them.
+   * Jobs that runs of this process wait for and that no worker has begun as far as is known, the latest wait first.
    */
-  awaited(limit: number): readonly string[] | null;
+  awaited(limit: number): readonly string[];
 }
 
 const LARGEST_CLAIM = 1_000;

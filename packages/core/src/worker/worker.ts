@@ -367,7 +367,7 @@ export class Worker {
       start: (job: ClaimedJob) => void this.#start(job),
       limits: () => this.#limits.of(queue),
       claimLimits: () => this.#limits.ofClaim(queue),
-      awaited: (limit: number) => (this.#limits.of(queue) === undefined ? this.#children.awaited(limit) : null),
+      awaited: (limit: number) => this.#children.awaited(limit),
     };
     return new ClaimLoop(host, queue, this.#types, slots);
   }
