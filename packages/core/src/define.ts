@@ -187,9 +187,10 @@ export const CRON_PREFIX: string = "cron:";
 /**
  * Defines a job: its name, what it takes and returns, and the handler that runs it, at least once, in some worker process.
  *
- * Throws `BAD_REQUEST` for a bad or unknown option, before anything is stored.
+ * `Parsed` is what the handler gets, `In` what a dispatch takes; without an `input` schema both are what `run` says it takes, or
+ * anything. Throws `BAD_REQUEST` for a bad or unknown option, before anything is stored.
  */
-export function defineJob<In = unknown, Parsed = In, Ret = unknown, Out = Ret>(
+export function defineJob<Parsed = unknown, In = Parsed, Ret = unknown, Out = Ret>(
   name: string,
   options: JobOptions<In, Parsed, Ret, Out>,
 ): JobDefinition<In, Out> {
@@ -203,7 +204,7 @@ export function defineJob<In = unknown, Parsed = In, Ret = unknown, Out = Ret>(
 }
 
 /** The same for a name that is checked already. */
-export function jobDefinition<In = unknown, Parsed = In, Ret = unknown, Out = Ret>(
+export function jobDefinition<Parsed = unknown, In = Parsed, Ret = unknown, Out = Ret>(
   name: string,
   options: JobOptions<In, Parsed, Ret, Out>,
 ): JobDefinition<In, Out> {
