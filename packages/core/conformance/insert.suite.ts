@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import { PRIORITIES } from "../src/store.ts";
+import { type JobRecord, type NewJob, PRIORITIES } from "../src/store.ts";
 import { jobIn } from "./job-in.ts";
 import { claimJob, claimJobs, insertJob, keyClaim, newJob, readJob, updateJob } from "./one-job.ts";
 import type { Suite } from "./suite.ts";
@@ -127,6 +127,42 @@ export const insertSuite: Suite = {
         for (const { id, type, queue, priority, owner, input, maxAttempts } of jobs) {
           expect(await readJob(store, id)).toMatchObject({ type, queue, priority, owner, input, maxAttempts });
         }
+      },
+    },
+    {
+      name: "among many jobs that are alike each keeps what it has of its own",
+      async run({ store }) {
+        const atMs = Date.now() + 3_600_000;
+        const odd: Partial<NewJob>[] = [
+          { owner: "ada" },
+          { priority: "high" },
+          { queue: "other" },
+          { type: "odd" },
+          { maxAttempts: 7 },
+          { overrides: '{"timeoutMs":1}' },
+          { due: { atMs } },
+          { limitKey: "k" },
+          { keys: [keyClaim("k")] },
+        ];
+        const jobs = Array.from({ length: 60 * odd.length }, (_, n) =>
+          newJob({ type: "alike", input: `{"n":${n}}`, ...(n % 60 === 55 ? odd[Math.floor(n / 60)] : {}) }),
+        );
+        expect(await store.jobs.insert({ jobs })).toEqual(jobs.map(({ id }) => ({ id, created: true })));
+        const read = new Map((await store.jobs.get({ ids: jobs.map(({ id }) => id) })).map((job) => [job.id, job]));
+        for (const { id, type, queue, priority, owner, input, maxAttempts, due } of jobs) {
+          const job = read.get(id) as JobRecord;
+          expect(job).toMatchObject({ type, queue, priority, owner, input, maxAttempts, status: "pending" });
+          expect(job.scheduledAt).toBe("atMs" in due ? due.atMs : job.createdAt);
+        }
+        const again = newJob({ type: "alike", keys: [keyClaim("k")] });
+        expect(await store.jobs.insert({ jobs: [again] })).toMatchObject([{ created: false }]);
+        const claimed = await claimJobs(store, { types: ["alike"], limit: 1_000 });
+        const plain = jobs.filter(
+          ({ type, queue, due, limitKey }) =>
+            type === "alike" && queue === "default" && !("atMs" in due) && limitKey === undefined,
+        );
+        expect(claimed.map(({ id }) => id).toSorted()).toEqual(plain.map(({ id }) => id).toSorted());
+        expect(claimed.find(({ id }) => id === jobs[5 * 60 + 55]?.id)?.overrides).toBe('{"timeoutMs":1}');
       },
     },
     {

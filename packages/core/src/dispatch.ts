@@ -156,6 +156,7 @@ function keysOf(
   requestId: string | undefined,
 ): KeyClaim[] {
   const keys: KeyClaim[] = [];
+  if (requestId === undefined && template.idempotencyKey === null && job.idempotency === null) return keys;
   const scope = JSON.stringify([job.name, template.row.owner]);
   if (requestId !== undefined) {
     keys.push({ scope: `request:${scope}`, key: requestId, hold: { kind: "window", ms: REQUEST_HOLD_MS } });

@@ -1,6 +1,7 @@
 import type { SQLInputValue } from "node:sqlite";
 import { keyedLane, lane } from "../lane.ts";
 import { PRIORITIES, type InsertResult, type NewJob } from "../store.ts";
+import { ALIKE_ROWS, endOfAlike, insertAlike } from "./insert-alike.ts";
 import { keyHolder, storedKeys, takeKey } from "./keys.ts";
 import { isOpen } from "./queues.ts";
 import { replace } from "./replace.ts";
@@ -14,23 +15,46 @@ const INSERT = `
 
 /** Inserts jobs one after the other, so that one that wants a key taken earlier in the batch meets its holder. */
 export function insert(tx: WriteTx, jobs: readonly NewJob[]): InsertResult[] {
-  return jobs.map((job) => {
-    const holder = takeKeys(tx, job);
-    const dueAt = "atMs" in job.due ? job.due.atMs : tx.now + job.due.delayMs;
-    if (holder !== null) {
-      if (job.replace === true) replace(tx, holder, job, dueAt);
-      return { id: holder, created: false };
+  const results: InsertResult[] = [];
+  let alikeUntil = 0;
+  while (results.length < jobs.length) {
+    const at = results.length;
+    if (at >= alikeUntil) alikeUntil = endOfAlike(jobs, at);
+    if (alikeUntil - at < ALIKE_ROWS) {
+      results.push(insertOne(tx, jobs[at]!));
+      continue;
     }
-    const { id, type, queue, priority, maxAttempts, owner, overrides, input } = job;
-    const place = [lane(queue, type), PRIORITIES.indexOf(priority), dueAt];
-    const counts = [maxAttempts, maxAttempts, dueAt, tx.now];
-    const texts = [type, queue, owner, overrides, storedKeys(job), input];
-    if (job.limitKey === undefined) tx.sql.run(INSERT, id, ...place, ...counts, ...texts);
-    else insertKeyed(tx, job.limitKey, dueAt, [id, keyedLane(queue, type), ...place.slice(1, 2), ...counts, ...texts]);
-    tx.moved.push({ id, revision: 1 });
-    tx.available.add(queue);
-    return { id, created: true };
-  });
+    const alike = jobs.slice(at, at + ALIKE_ROWS);
+    insertAlike(tx, alike, dueAtOf(tx, alike[0]!));
+    for (const job of alike) results.push(made(tx, job));
+  }
+  return results;
+}
+
+function insertOne(tx: WriteTx, job: NewJob): InsertResult {
+  const holder = takeKeys(tx, job);
+  const dueAt = dueAtOf(tx, job);
+  if (holder !== null) {
+    if (job.replace === true) replace(tx, holder, job, dueAt);
+    return { id: holder, created: false };
+  }
+  const { id, type, queue, priority, maxAttempts, owner, overrides, input } = job;
+  const place = [lane(queue, type), PRIORITIES.indexOf(priority), dueAt];
+  const counts = [maxAttempts, maxAttempts, dueAt, tx.now];
+  const texts = [type, queue, owner, overrides, storedKeys(job), input];
+  if (job.limitKey === undefined) tx.sql.run(INSERT, id, ...place, ...counts, ...texts);
+  else insertKeyed(tx, job.limitKey, dueAt, [id, keyedLane(queue, type), ...place.slice(1, 2), ...counts, ...texts]);
+  return made(tx, job);
+}
+
+function dueAtOf({ now }: WriteTx, { due }: NewJob): number {
+  return "atMs" in due ? due.atMs : now + due.delayMs;
+}
+
+function made({ moved, available }: WriteTx, { id, queue }: NewJob): InsertResult {
+  moved.push({ id, revision: 1 });
+  available.add(queue);
+  return { id, created: true };
 }
 
 const INSERT_KEYED = `

@@ -26,6 +26,11 @@ export class Statements {
     return Number(statement.run(...placed(values, places)).changes);
   }
 
+  /** The same with values by name, for a text that uses them often, and others in the order of its marks. */
+  runNamed(sql: string, named: Record<string, SQLInputValue>, values: readonly SQLInputValue[]): void {
+    this.#object(sql).statement.run(named, ...values);
+  }
+
   get<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
     const { statement, places } = this.#object(sql);
     return statement.get(...placed(values, places)) as Row | undefined;
