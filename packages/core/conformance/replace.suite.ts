@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import type { InsertResult, KeyClaim, KeyHold, NewJob, Store } from "../src/store.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { claimJob, claimJobs, insertJob, keyClaim, newJob, only, readJob, retryJob, updateJob } from "./one-job.ts";
-import { registerWorker } from "./one-worker.ts";
+import { registerWorker, rescueWorker } from "./one-worker.ts";
 import { Recorder } from "./recorder.ts";
 import type { Case, Suite } from "./suite.ts";
 import { advance } from "./world.ts";
@@ -135,6 +135,60 @@ export const replaceSuite: Suite = {
         expect(await store.children.among({ parentId: job.id, ids: [child.id] })).toEqual([]);
         expect((await readJob(store, child.id)).status).toBe("pending");
         expect(await claimJob(store, job)).toMatchObject({ id: job.id, input: "[2]", attempt: 2, maxAttempts: 4 });
+      },
+    },
+    {
+      name: "what a run that put itself off had said is gone, and deaths count on",
+      async run({ store }) {
+        const job = await jobIn(store, "running", { keys: [keyClaim("k")] });
+        await rescueWorker(store, job.workerId);
+        const run = await claimJob(store, job);
+        await updateJob(store, run, { started: true, progress: 50, message: "half" });
+        await rescueWorker(store, (await store.workers.list()).at(-1)!.id);
+        expect(await readJob(store, job.id)).toMatchObject({ status: "pending", progress: 50, message: "half" });
+        await replacing(store, job, { input: "[2]" });
+        const cleared = { progress: null, message: null, error: null, publicError: null };
+        expect(await readJob(store, job.id)).toMatchObject({ status: "pending", input: "[2]", ...cleared });
+        expect(await claimJob(store, job)).toMatchObject({ input: "[2]", deaths: 2 });
+      },
+    },
+    {
+      name: "a job that was replaced ends as the last dispatch says: by its budget, and kept for its time",
+      async run(world) {
+        const { store } = world;
+        const keep = (endedMs: number) => JSON.stringify({ keep: { endedMs } });
+        const holder = await insertJob(store, { keys: [keyClaim("k")], overrides: keep(HOUR_MS) });
+        await replacing(store, holder, { overrides: keep(3 * HOUR_MS) });
+        await updateJob(store, await claimJob(store, holder), { outcome: OUTCOMES.completed });
+        advance(world, 2 * HOUR_MS);
+        expect(await store.sweeps.expired({ limit: 10 })).toBe(0);
+        advance(world, HOUR_MS);
+        expect(await store.sweeps.expired({ limit: 10 })).toBe(1);
+      },
+    },
+    {
+      name: "a due job with a concurrency key waits parked when it is replaced: nobody is woken for it before its key has room",
+      async run(world) {
+        const { store } = world;
+        const limits = { global: false, keyed: [{ type: "t", perKey: 1 }] };
+        const about = { queue: "default", types: ["t"], limits };
+        const claim = async () =>
+          store.jobs.claim({ ...about, workerId: await registerWorker(store), limit: 1, oldestFirst: false });
+        const held = await insertJob(store, { type: "t", limitKey: "a" });
+        const [run] = await claim();
+        expect(run).toMatchObject({ id: held.id });
+        const holder = await insertJob(store, { type: "t", limitKey: "a", keys: [keyClaim("k")] });
+        expect(await store.jobs.nextDue(about)).toBeNull();
+        await replacing(store, holder, { limitKey: "a", input: "[2]" });
+        expect(await store.jobs.nextDue(about)).toBeNull();
+        await replacing(store, holder, { limitKey: "a", due: { delayMs: HOUR_MS } });
+        expect(await store.jobs.nextDue(about)).toBeGreaterThan(0);
+        advance(world, 2 * HOUR_MS);
+        await replacing(store, holder, { limitKey: "a", input: "[3]" });
+        expect(await store.jobs.nextDue(about)).toBeNull();
+        await updateJob(store, run!, { outcome: OUTCOMES.completed });
+        expect(await store.jobs.nextDue(about)).toBe(0);
+        expect(await claim()).toMatchObject([{ id: holder.id, input: "[3]" }]);
       },
     },
     {

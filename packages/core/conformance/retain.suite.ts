@@ -41,17 +41,20 @@ async function ended(
 }
 
 const deletedInTime = (status: EndedStatus): Case => ({
-  name: `a job that is ${status} is deleted with its history once it is old enough, and no sooner`,
+  name: `a job that is ${status} is deleted with its history and its lines once it is old enough, and no sooner`,
   async run(world) {
     const { store, rows } = world;
     const old = await jobIn(store, status);
+    const line = { level: "info", attempt: 1, message: "hello", fields: null, agoMs: 0 } as const;
     advance(world, 60_000);
     const young = await jobIn(store, status);
+    await store.logs.write({ lines: [old, young].map(({ id }) => ({ ...line, jobId: id })) });
     advance(world, DAY_MS - 60_000);
     expect(await sweep(store)).toBe(1);
     expect(await exists(store, old)).toBe(false);
     expect(await exists(store, young)).toBe(true);
     expect(await store.history.read({ jobIds: [old.id] })).toEqual([]);
+    expect(await rows("SELECT job_id FROM forge_logs")).toEqual([{ job_id: young.id }]);
     expect(await rows(`SELECT id FROM forge_jobs WHERE id = '${old.id}'`)).toEqual([]);
   },
 });
@@ -68,11 +71,14 @@ const ownTime = (
     const long = await end(store, withOwn({ [field]: 30 * DAY_MS }));
     const ever = await end(store, withOwn({ [field]: -1 }));
     const other = await end(store, withOwn({ [field === "endedMs" ? "failedMs" : "endedMs"]: HOUR_MS }));
+    const line = { level: "info", attempt: 1, message: "hello", fields: null, agoMs: 0 } as const;
+    await store.logs.write({ lines: [short, long].map(({ id }) => ({ ...line, jobId: id })) });
     advance(world, HOUR_MS - 1_000);
     expect(await store.sweeps.expired({ limit: 10 })).toBe(0);
     advance(world, 2_000);
     expect(await store.sweeps.expired({ limit: 10 })).toBe(1);
     expect(await exists(store, short)).toBe(false);
+    expect(await store.logs.read({ jobIds: [short.id, long.id] })).toMatchObject([{ jobId: long.id }]);
     advance(world, 2 * DAY_MS);
     expect(await sweep(store)).toBe(1);
     expect(await exists(store, other)).toBe(false);
@@ -299,6 +305,40 @@ export const retainSuite: Suite = {
         advance(world, HOUR_MS);
         expect(await store.sweeps.expired({ limit: 10 })).toBe(1);
         expect(await exists(store, own)).toBe(false);
+      },
+    },
+    {
+      name: "what stands in for a child by its key is spared as the child would be, until the last such parent has ended",
+      async run(world) {
+        const { store } = world;
+        const holders = [
+          await ended(store, "completed", { keys: [keyClaim("a", forEver)] }),
+          await ended(store, "completed", { keys: [keyClaim("b", forEver)], ...withOwn({ endedMs: HOUR_MS }) }),
+        ];
+        const other = await ended(store, "completed", { keys: [keyClaim("c", forEver)] });
+        const parents = [await jobIn(store, "running", { maxAttempts: 3 }), await jobIn(store, "running")];
+        for (const parent of parents) {
+          for (const [n, { id, type }] of holders.entries()) {
+            const job = newJob({ type, keys: [keyClaim(["a", "b"][n]!, forEver)] });
+            const [found] = await store.children.dispatch({ calls: [{ parent, key: `k${n}`, job }] });
+            expect(found).toEqual({ kind: "found", id });
+          }
+        }
+        advance(world, DAY_MS);
+        expect(await sweep(store)).toBe(1);
+        expect(await exists(store, other)).toBe(false);
+        await store.sweeps.expired({ limit: 10 });
+        await updateJob(store, parents[1]!, { outcome: OUTCOMES.completed });
+        await updateJob(store, parents[0]!, { outcome: OUTCOMES.retry });
+        advance(world, DAY_MS);
+        expect(await sweep(store, ["completed"])).toBe(1);
+        await store.sweeps.expired({ limit: 10 });
+        for (const holder of holders) expect(await exists(store, holder)).toBe(true);
+        await updateJob(store, await claimJob(store, parents[0]!), { outcome: OUTCOMES.completed });
+        expect(await sweep(store)).toBe(1);
+        advance(world, HOUR_MS);
+        expect(await store.sweeps.expired({ limit: 10 })).toBe(1);
+        for (const holder of holders) expect(await exists(store, holder)).toBe(false);
       },
     },
     {

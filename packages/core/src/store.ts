@@ -70,8 +70,8 @@ export interface NewJob {
   readonly limitKey?: string;
   /**
    * Where a job of the same type that is `pending` holds one of its keys, that gets this one's content: everything but id,
-   * owner and keys. What runs of before saved, and whom they called their children, is forgotten. Any other holder is left
-   * alone, as it is without.
+   * owner and keys. What runs of before said and saved, and whom they called their children, is forgotten, but not how many
+   * they were and who died of them. Any other holder is left alone, as it is without.
    */
   readonly replace?: true;
 }

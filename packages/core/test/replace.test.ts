@@ -78,7 +78,8 @@ test("in a bulk the last of a key counts; in a transaction it happens as that en
 test("replace needs a key, and is refused where nothing could be replaced; the input is checked as ever", async () => {
   const parent = defineJob("parent", {
     retry: false,
-    run: async (ctx) => ctx.dispatchChild(index, { page: "p", text: "t" }, { replace: true } as never),
+    // @ts-expect-error a child replaces nothing, and says so
+    run: async (ctx) => ctx.dispatchChild(index, { page: "p", text: "t" }, { replace: true }),
   });
   await using world = await openWorld({ jobs: [index, plain, parent] });
   const { forge } = world;
@@ -87,7 +88,9 @@ test("replace needs a key, and is refused where nothing could be replaced; the i
     ...refused,
     message: expect.stringContaining("idempotencyKey") as string,
   });
-  await expect(forge.dispatch(index, { page: "p", text: "t" }, { replace: 1 as never })).rejects.toMatchObject(refused);
+  await expect(forge.dispatchMany(plain, [null, null], { replace: true })).rejects.toMatchObject(refused);
+  // @ts-expect-error it is true or false
+  await expect(forge.dispatch(index, { page: "p", text: "t" }, { replace: 1 })).rejects.toMatchObject(refused);
   const { status, error } = await forge.jobs.wait(await forge.dispatch(parent, null));
   expect(status).toBe("failed");
   expect(error).toContain('dispatchChild has no option "replace"');

@@ -169,8 +169,13 @@ CREATE TABLE forge_children (
   parent_id uuid NOT NULL,
   child_key text NOT NULL,
   child_id uuid NOT NULL,
+  -- Whether it is such a holder, which does not name this parent as its own.
+  is_stand_in boolean NOT NULL DEFAULT false,
   PRIMARY KEY (parent_id, child_key)
 );
+
+-- For retention, which spares what a live parent may read.
+CREATE INDEX forge_children_stand_ins ON forge_children (child_id) WHERE is_stand_in;
 
 -- (end of children)
 

@@ -171,8 +171,13 @@ CREATE TABLE forge_children (
   parent_id TEXT NOT NULL,
   child_key TEXT NOT NULL,
   child_id TEXT NOT NULL,
+  -- Whether it is such a holder, which does not name this parent as its own.
+  is_stand_in INTEGER NOT NULL DEFAULT 0,
   PRIMARY KEY (parent_id, child_key)
 ) STRICT, WITHOUT ROWID;
+
+-- For retention, which spares what a live parent may read.
+CREATE INDEX forge_children_stand_ins ON forge_children (child_id) WHERE is_stand_in = 1;
 
 -- (end of children)
 

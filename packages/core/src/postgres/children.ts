@@ -166,7 +166,9 @@ function childStatements(tables: Tables): ChildStatements {
     // parent. Here and not by the insert, whose statements every job without a parent shares.
     link: {
       text: `WITH linked AS (
-          INSERT INTO ${children} (parent_id, child_key, child_id) SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[])
+          INSERT INTO ${children} (parent_id, child_key, child_id, is_stand_in)
+          SELECT parent_id, child_key, child_id, child_id <> ALL ($4::uuid[])
+          FROM unnest($1::uuid[], $2::text[], $3::uuid[]) AS call (parent_id, child_key, child_id)
         ), said AS (SELECT * FROM unnest($4::uuid[], $5::uuid[]) AS said (id, parent_id))
         UPDATE ${live} AS l SET parent_id = said.parent_id FROM said
         WHERE l.id = said.id AND l.ctid = ANY (ARRAY(

@@ -14,10 +14,11 @@ const MS = "interval '1 millisecond'";
 /** Deletes ended rows with all that is kept of their jobs. */
 export class Removal {
   readonly #keyRing: KeyRing;
+  readonly #standIns: Statement;
   readonly #remove: Statement;
 
   constructor(database: Database) {
-    const { ended, history, saved, logs, children } = database.tables;
+    const { ended, live, history, saved, logs, children } = database.tables;
     this.#keyRing = new KeyRing(database);
     // Row by row through an index: for a list of ids of unknown length the planner might read the whole table.
     const doomed = (table: string, id: string): string => `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
@@ -25,6 +26,12 @@ export class Removal {
           SELECT ctid FROM ${table} WHERE ${id} = said.id OFFSET 0
         ) AS row
       ))`;
+    this.#standIns = {
+      text: `SELECT said.id FROM unnest($1::uuid[]) AS said (id), LATERAL (
+          SELECT FROM ${children} AS c, LATERAL (SELECT FROM ${live} AS l WHERE l.id = c.parent_id LIMIT 1) AS parent
+          WHERE c.child_id = said.id AND c.is_stand_in LIMIT 1
+        ) AS stood_in`,
+    };
     this.#remove = {
       text: `WITH past AS (${doomed(history, "job_id")}), state AS (${doomed(saved, "job_id")}),
         lines AS (${doomed(logs, "job_id")}), descent AS (${doomed(children, "parent_id")}) ${doomed(ended, "id")}`,
@@ -42,9 +49,18 @@ export class Removal {
     await session.run(this.#remove, [binaryArrays.uuid(rows.map(([id]) => id))]);
   }
 
-  /** Removes rows that are locked, but for those whose keys somebody else has locked; answers how many it removed. */
+  /**
+   * Removes rows that are locked, but for those whose keys somebody else has locked, and those that stand in for children of
+   * live jobs; answers how many it removed.
+   */
   async runWithoutWaiting(session: Session, rows: readonly DoomedRow[]): Promise<number> {
-    const busy = await this.#keyRing.busyOf(session, wantsOf(rows));
+    const wants = wantsOf(rows);
+    const busy = await this.#keyRing.busyOf(session, wants);
+    // Once the keys are locked, no parent comes to know a job by them.
+    const keyed = [...new Set(wants.map(({ jobId }) => jobId))];
+    const values = [binaryArrays.uuid(keyed)];
+    const standIns = keyed.length === 0 ? [] : await session.run<[id: string]>(this.#standIns, values);
+    for (const [id] of standIns) busy.add(id);
     const free = rows.filter(([id]) => !busy.has(id));
     if (free.length === 0) return 0;
     await this.#keyRing.partWith(session, wantsOf(free));

@@ -34,7 +34,8 @@ export class Replacement {
             input = said.input, queue = said.queue, lane = said.lane, priority = said.priority, budget = said.budget,
             max_attempts = l.attempts + said.budget, overrides = said.overrides, limit_key = said.limit_key,
             scheduled_at = due, ready_at = CASE WHEN said.limit_key IS NULL OR due > now THEN due END,
-            parked_at = CASE WHEN said.limit_key IS NOT NULL AND due <= now THEN due END, revision = l.revision + 1
+            parked_at = CASE WHEN said.limit_key IS NOT NULL AND due <= now THEN due END,
+            progress = NULL, message = NULL, error = NULL, public_error = NULL, revision = l.revision + 1
           FROM said WHERE l.id = said.id AND l.status = 'pending' AND l.job_type = said.job_type
           RETURNING l.id, l.revision, l.status, l.progress, l.claim_no, l.queue
         ), state AS (${gone(saved, "job_id")}), descent AS (${gone(children, "parent_id")})

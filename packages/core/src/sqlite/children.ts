@@ -14,7 +14,7 @@ const FIND = "SELECT child_id AS id FROM forge_children WHERE parent_id = ? AND 
 const SUPERSEDE = `
   UPDATE forge_children SET child_key = child_key || '~' || child_id WHERE parent_id = ? AND child_key = ?`;
 
-const LINK = "INSERT INTO forge_children (parent_id, child_key, child_id) VALUES (?, ?, ?)";
+const LINK = "INSERT INTO forge_children (parent_id, child_key, child_id, is_stand_in) VALUES (?, ?, ?, ?)";
 
 /** Inserts children one after the other, so that a call that repeats one of the batch finds it. */
 export function dispatchChildren(tx: WriteTx, calls: readonly ChildCall[]): ChildResult[] {
@@ -28,7 +28,7 @@ export function dispatchChildren(tx: WriteTx, calls: readonly ChildCall[]): Chil
     }
     const { id, created } = insert(tx, [job])[0]!;
     if (created) tx.sql.run("UPDATE forge_live SET parent_id = ? WHERE id = ?", parent.id, id);
-    tx.sql.run(LINK, parent.id, key, id);
+    tx.sql.run(LINK, parent.id, key, id, created ? 0 : 1);
     return { kind: created ? "made" : "found", id };
   });
 }

@@ -5,7 +5,8 @@ import type { WriteTx } from "./write-queue.ts";
 const REPLACE = `
   UPDATE forge_live
   SET input = ?1, queue = ?2, lane = ?3, priority = ?4, budget = ?5, max_attempts = attempts + ?5, overrides = ?6,
-    limit_key = ?7, scheduled_at = ?8, ready_at = ?9, parked_at = ?10, revision = revision + 1
+    limit_key = ?7, scheduled_at = ?8, ready_at = ?9, parked_at = ?10, progress = NULL, message = NULL, error = NULL,
+    public_error = NULL, revision = revision + 1
   WHERE id = ?11 AND status = 'pending' AND job_type = ?12 RETURNING revision`;
 
 /** Gives a job that is still pending the content of another one, and forgets what runs of before left behind. */

@@ -18,9 +18,13 @@ interface Candidate extends EndedRow {
 
 const ROW = "e.rowid, e.id, e.completed_at AS completedAt, e.keys";
 
-/** A live parent may come again, and read what its children answered. */
-const NOT_AWAITED =
-  "(e.parent_id IS NULL OR NOT EXISTS (SELECT 1 FROM forge_live parent WHERE parent.id = e.parent_id))";
+// A live parent may come again, and read what its children answered, and what stands in for one by its key.
+const NOT_AWAITED = `
+  (e.parent_id IS NULL OR NOT EXISTS (SELECT 1 FROM forge_live parent WHERE parent.id = e.parent_id))
+  AND (e.keys IS NULL OR NOT EXISTS (
+    SELECT 1 FROM forge_children c INDEXED BY forge_children_stand_ins CROSS JOIN forge_live parent ON parent.id = c.parent_id
+    WHERE c.child_id = e.id AND c.is_stand_in = 1
+  ))`;
 
 const page = (endedAt: string): string => `
   SELECT ${ROW}, e.expires_at IS NULL AND e.${endedAt} <= ? AND ${NOT_AWAITED} AS isOver

@@ -62,6 +62,13 @@ export const heavy = defineJob("heavy", {
         ctx.log.info("waiting", { n, by: () => {} });
         await new Promise((_, reject) => ctx.signal.addEventListener("abort", () => reject(ctx.signal.reason)));
         return null;
+      case "log":
+        ctx.log.warn("from a thread", { n, by: () => {} });
+        ctx.log.debug("plainly", { n, at: new Date(0), size: 2n });
+        if (!ctx.isLastAttempt) throw new NetworkError("again");
+        ctx.log.error("last words");
+        process.exit(3);
+        return null;
       case "ignore":
         ctx.progress(10);
         await new Promise(() => setInterval(() => {}, 1_000));

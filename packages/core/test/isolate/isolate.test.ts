@@ -92,6 +92,22 @@ test("isCancelRequested is seen by a loop that never lets go, and signal by a ha
   expect(line).toMatchObject({ level: "info", fields: { jobId: waiting, jobType: "heavy" } });
 });
 
+test("lines of an isolated handler are kept with their attempt and level, the last ones of a thread that ended itself too", async () => {
+  await using here = await world();
+  const { forge } = here;
+  const id = await forge.dispatch(heavy, { what: "log", n: 7 }, { retry: { maxAttempts: 2 } });
+  await forge.jobs.wait(id);
+  const kept = async () => (await forge.jobs.get(id, { logs: true }))?.logs ?? [];
+  await expect.poll(async () => (await kept()).length, { timeout: 30_000 }).toBe(5);
+  const both = (attempt: number) => [
+    // What cannot leave a thread leaves it as text.
+    { level: "warn", attempt, message: "from a thread", fields: { fields: expect.stringContaining("n: 7") as string } },
+    { level: "debug", attempt, message: "plainly", fields: { n: 7, at: "1970-01-01T00:00:00.000Z", size: "2" } },
+  ];
+  const last = { level: "error", attempt: 2, message: "last words", fields: null };
+  expect((await kept()).map(({ at: _at, ...line }) => line)).toEqual([...both(1), ...both(2), last]);
+});
+
 test("process.exit, an uncaught exception and a rejection that nobody awaits end that run only", async () => {
   await using here = await world();
   const [exit, uncaught, rejection, fine] = await Promise.all(
