@@ -126,6 +126,26 @@ const CASES: readonly Case[] = [
     },
   },
   {
+    name: "a listener that does not care what moves hears that others ask a running job to stop",
+    async run({ store, other }) {
+      const job = await jobIn(store, "running");
+      const heard: string[] = [];
+      const live = Promise.withResolvers<void>();
+      const asked = Promise.withResolvers<void>();
+      other.changes.subscribe({
+        onAvailable: () => {},
+        onCancelRequests: (ids) => {
+          heard.push(...(ids === "any" ? ["any"] : ids.map(({ id }) => id)));
+          if (heard.at(-1) === (other.capabilities.namedHints ? job.id : "any")) asked.resolve();
+        },
+        onLive: (isLive) => isLive && live.resolve(),
+      });
+      await live.promise;
+      await cancelJob(store, job.id);
+      await asked.promise;
+    },
+  },
+  {
     name: "nothing is heard of an insert in a transaction until that commits",
     async run(world) {
       const { store, other, begin } = world;

@@ -33,7 +33,10 @@ export interface JobRateLimit {
   drain(scope: string, retryAfterMs: number): Promise<void>;
 }
 
-/** What a job's handler gets beside its input. */
+/**
+ * What a job's handler gets beside its input. Verbs may be taken out of it, as in `const { progress, log } = ctx`; a copy by
+ * spread lacks what is made when it is first asked for.
+ */
 export interface JobContext extends ForgeContext {
   readonly jobId: string;
   /** Which run this is, counted from 1 over the job's life; given back and snoozed runs do not count. */

@@ -311,7 +311,10 @@ export type ChangeOrigin = "own" | "foreign";
 /** What a store tells about changes. `any` says: something moved, look at everything you watch. */
 export interface ChangeListener {
   onAvailable(queues: readonly string[] | "any"): void;
-  onMoved(hints: readonly ChangeHint[] | "any", origin: ChangeOrigin): void;
+  /** Jobs moved. While no listener has it, a store need not hear of what others move: where much work is done, that is much. */
+  onMoved?(hints: readonly ChangeHint[] | "any", origin: ChangeOrigin): void;
+  /** Others asked these running jobs to stop. */
+  onCancelRequests?(hints: readonly ChangeHint[] | "any"): void;
   /** Whether hints of other processes arrive at present; after a loss, `any` comes before `true`. */
   onLive(live: boolean): void;
   /** What workers are to heed may have changed: settings of queues, or a worker that is to drain. */

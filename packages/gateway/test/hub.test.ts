@@ -117,7 +117,7 @@ test("a change whose hint was lost is found by the backstop, and counted", async
   let isDropping = false;
   const between = withChanges((listener) => ({
     ...listener,
-    onMoved: (...hint) => (isDropping ? undefined : listener.onMoved(...hint)),
+    onMoved: (...hint) => (isDropping ? undefined : listener.onMoved?.(...hint)),
   }));
   await using world = await openWorld({ jobs: [work.job], between, gateway: { backstop: "100ms" } });
   const jobId = await world.forge.dispatch(work.job, null);
@@ -150,7 +150,7 @@ test("a change that the backstop meets before its hint is not counted", async ()
   let isLate = false;
   const changes = withChanges((listener) => ({
     ...listener,
-    onMoved: (...hint) => (isLate ? late.push(() => listener.onMoved(...hint)) : listener.onMoved(...hint)),
+    onMoved: (...hint) => (isLate ? late.push(() => listener.onMoved?.(...hint)) : listener.onMoved?.(...hint)),
   }));
   const between = (forge: Forge): Forge => reads.between(changes(forge));
   await using world = await openWorld({ jobs: [work.job], between, gateway: { backstop: "200ms" } });

@@ -4,6 +4,7 @@ import type { JobDefinition } from "../define.ts";
 import { ForgeError } from "../errors.ts";
 import type { Logger } from "../logger.ts";
 import type { JobAborted } from "../outcomes.ts";
+import { CONTEXT_NAMES } from "../worker/job-context.ts";
 import type { FromThread, JobReference, ThreadData, ToThread } from "./messages.ts";
 import { putTogether, type RemoteError, takenApart } from "./remote-error.ts";
 
@@ -101,8 +102,8 @@ export class IsolatedCall {
     const { definition, module, input, ctx, shared } = this.#deps;
     const facts: Record<string, unknown> = {};
     const verbs: string[] = [];
-    for (const key of Object.keys(ctx)) {
-      if (LOCAL.has(key) || Object.hasOwn(shared, key)) continue;
+    for (const key of CONTEXT_NAMES) {
+      if (LOCAL.has(key) || !(key in ctx)) continue;
       const part = ctx[key as keyof JobContext] as unknown;
       if (typeof part === "function") verbs.push(key);
       else if (isPlain(part)) facts[key] = part;

@@ -14,7 +14,8 @@ import { movedOf, queuesOf, type WrittenRow } from "./written-row.ts";
  * What moved: told to the listeners of this process at once, and between processes by NOTIFY.
  *
  * Without listeners it only tells. With the first one it opens the connection that listens; once that is up, listeners hear
- * `any` and then that hints are live, and after a loss the same again. With the last one it closes that connection.
+ * `any` and then that hints are live, and after a loss the same again. With the last one it closes that connection. What
+ * others move it hears from the first listener on that wants to, which is told `any` once that is so.
  */
 export class ChangeFeed implements Changes, HintSink {
   readonly #channels: Channels;
@@ -26,14 +27,16 @@ export class ChangeFeed implements Changes, HintSink {
     this.#channels = channelsOf(database);
     this.#ear = new Ear(database, this.#channels, {
       onNotification: (channel, payload) => this.#hear(channel, payload),
-      onUp: () => {
+      onUp: (hearsMoves) => {
         this.#tell((listener) => {
           listener.onAvailable("any");
-          listener.onMoved("any", "foreign");
+          listener.onCancelRequests?.("any");
           listener.onOrders?.();
-          listener.onLive(true);
+          if (listener.onMoved === undefined) listener.onLive(true);
         });
+        if (hearsMoves) this.#tellMovesLive();
       },
+      onHearsMoves: () => this.#tellMovesLive(),
       onDown: () => this.#tell((listener) => listener.onLive(false)),
     });
     this.#outbox = new Outbox(this.#channels, (notifications) => {
@@ -46,9 +49,12 @@ export class ChangeFeed implements Changes, HintSink {
   subscribe(listener: ChangeListener): () => void {
     this.#listeners.add(listener);
     this.#ear.open();
-    if (this.#ear.isUp) queueMicrotask(() => this.#listeners.has(listener) && listener.onLive(true));
+    if (listener.onMoved !== undefined) this.#ear.wantMoves(true);
+    if (listener.onMoved === undefined ? this.#ear.isUp : this.#ear.hearsMoves)
+      queueMicrotask(() => this.#listeners.has(listener) && listener.onLive(true));
     return () => {
       this.#listeners.delete(listener);
+      if (![...this.#listeners].some((one) => one.onMoved !== undefined)) this.#ear.wantMoves(false);
       if (this.#listeners.size === 0) void this.#ear.close();
     };
   }
@@ -62,7 +68,7 @@ export class ChangeFeed implements Changes, HintSink {
 
   moved(jobs: readonly Moved[]): void {
     if (jobs.length === 0) return;
-    this.#tell((listener) => listener.onMoved(jobs, "own"));
+    this.#tell((listener) => listener.onMoved?.(jobs, "own"));
     this.#outbox.addMoved(jobs);
   }
 
@@ -100,7 +106,17 @@ export class ChangeFeed implements Changes, HintSink {
       return;
     }
     const hints = decodeMoved(payload);
-    if (hints.length > 0) this.#tell((listener) => listener.onMoved(hints, "foreign"));
+    if (hints.length === 0) return;
+    if (channel === this.#channels.cancelRequests) this.#tell((listener) => listener.onCancelRequests?.(hints));
+    else this.#tell((listener) => listener.onMoved?.(hints, "foreign"));
+  }
+
+  #tellMovesLive(): void {
+    this.#tell((listener) => {
+      if (listener.onMoved === undefined) return;
+      listener.onMoved("any", "foreign");
+      listener.onLive(true);
+    });
   }
 
   #tell(tell: (listener: ChangeListener) => void): void {

@@ -6,6 +6,8 @@ export interface Channels {
   readonly available: string;
   /** Payload: jobs that changed, see `payloads`. */
   readonly updates: string;
+  /** Payload: the running jobs among those that were asked to stop. Workers hear it, and not all the updates beside. */
+  readonly cancelRequests: string;
   /** No payload: what workers are to heed changed. */
   readonly orders: string;
 }
@@ -16,6 +18,7 @@ export function channelsOf({ schema, isDefaultSchema }: Database): Channels {
   return {
     available: `${prefix}forge_jobs_available`,
     updates: `${prefix}forge_job_updates`,
+    cancelRequests: `${prefix}forge_cancel_requests`,
     orders: `${prefix}forge_orders`,
   };
 }

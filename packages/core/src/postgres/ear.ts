@@ -10,9 +10,19 @@ import { pgSession, type Session } from "./session.ts";
 export interface EarHost {
   /** Another session sent this. */
   onNotification(channel: string, payload: string): void;
-  /** From now on notifications arrive; what was sent before may have been missed. */
-  onUp(): void;
+  /** From now on notifications arrive, those of what moved as said; what was sent before may have been missed. */
+  onUp(hearsMoves: boolean): void;
+  /** From now on those of what moved arrive, too. */
+  onHearsMoves(): void;
   onDown(): void;
+}
+
+/** The connection while it is up. */
+interface Up {
+  readonly client: pg.Client;
+  readonly session: Session;
+  /** Has it made anew. */
+  lose(): void;
 }
 
 /** What became of a notification to itself: `gone` is a connection that ended before it could come. */
@@ -24,13 +34,16 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 5_000;
 const DEAF_PAUSE_MS = 60_000;
 const GOODBYE_MS = 1_000;
+/** For how long moves are heard that nobody wants: whoever waits for one job after another wants them again at once. */
+const KEEP_MOVES_MS = 5_000;
 
 /**
  * The one connection of a store that listens.
  *
  * Connecting, after `open` and after every loss, with a pause that doubles. Testing: a notification that was sent on another
  * connection has to arrive, which it does not behind a transaction pooler. Up: notifications arrive, and every 15 s one to
- * itself has to. Deaf, after a failed test: says so once and tries again each minute. Closed, by `close`.
+ * itself has to; those of what moved only while somebody wants them, and a little longer. Deaf, after a failed test: says so
+ * once and tries again each minute. Closed, by `close`.
  */
 export class Ear {
   readonly #database: Database;
@@ -40,7 +53,10 @@ export class Ear {
   readonly #testChannel = `forge_test_${randomUUID()}`;
   #closing: AbortController | null = null;
   #running: Promise<void> = Promise.resolve();
-  #up: Session | null = null;
+  #up: Up | null = null;
+  #wantsMoves = false;
+  #hearsMoves = false;
+  #unwanted: NodeJS.Timeout | undefined;
   #test: PromiseWithResolvers<"heard" | "silence"> | null = null;
   #saidDeaf = false;
 
@@ -57,7 +73,21 @@ export class Ear {
 
   /** The connection to notify others on, whose notifications do not come back; null while it is not up. */
   get session(): Session | null {
-    return this.#up;
+    return this.#up?.session ?? null;
+  }
+
+  /** Whether notifications of what moved arrive at present. */
+  get hearsMoves(): boolean {
+    return this.#hearsMoves && this.#wantsMoves;
+  }
+
+  /** Says whether what moved is to be heard. */
+  wantMoves(wanted: boolean): void {
+    if (wanted === this.#wantsMoves) return;
+    this.#wantsMoves = wanted;
+    clearTimeout(this.#unwanted);
+    if (wanted) void this.#hearMoves();
+    else this.#unwanted = setTimeout(() => void this.#unhearMoves(), KEEP_MOVES_MS).unref();
   }
 
   /** Begins to listen; a second call does nothing. */
@@ -70,6 +100,7 @@ export class Ear {
 
   /** Resolves once the connection is closed. */
   async close(): Promise<void> {
+    clearTimeout(this.#unwanted);
     this.#closing?.abort();
     this.#closing = null;
     await this.#running;
@@ -107,10 +138,14 @@ export class Ear {
       // Sent on another connection: a pooler that runs this statement where LISTEN ran would pass the answer on.
       const heard = await this.#hears((session) => this.#database.connected(session), gone.promise);
       if (heard !== "heard") return heard === "gone" ? "unreachable" : "deaf";
-      await listen(client, [this.#channels.available, this.#channels.updates, this.#channels.orders]);
+      const { available, updates, cancelRequests, orders } = this.#channels;
+      const hearsMoves = this.#wantsMoves;
+      await listen(client, [available, cancelRequests, orders, ...(hearsMoves ? [updates] : [])]);
       const session = pgSession(client, false);
-      this.#up = session;
-      this.#host.onUp();
+      this.#up = { client, session, lose };
+      this.#hearsMoves = hearsMoves;
+      this.#host.onUp(hearsMoves);
+      if (this.#wantsMoves) void this.#hearMoves();
       for (let still: TestResult = heard; still === "heard" && !closing.aborted;) {
         await Promise.race([gone.promise, sleep(TEST_EVERY_MS, undefined, { signal: closing }).catch(ignore)]);
         still = await this.#hears((work) => work(session), gone.promise);
@@ -122,9 +157,29 @@ export class Ear {
       closing.removeEventListener("abort", lose);
       const wasUp = this.#up !== null;
       this.#up = null;
+      this.#hearsMoves = false;
       if (wasUp && !closing.aborted) this.#host.onDown();
       await Promise.race([client.end().catch(ignore), sleep(GOODBYE_MS, undefined, { ref: false })]);
     }
+  }
+
+  async #hearMoves(): Promise<void> {
+    const up = this.#up;
+    if (up === null || this.#hearsMoves) return;
+    try {
+      await listen(up.client, [this.#channels.updates]);
+    } catch {
+      return up.lose();
+    }
+    if (this.#up !== up || this.#hearsMoves) return;
+    this.#hearsMoves = true;
+    this.#host.onHearsMoves();
+  }
+
+  async #unhearMoves(): Promise<void> {
+    if (this.#up === null || this.#wantsMoves || !this.#hearsMoves) return;
+    this.#hearsMoves = false;
+    await this.#up.client.query(`UNLISTEN ${pg.escapeIdentifier(this.#channels.updates)}`).catch(ignore);
   }
 
   /** Sends a notification by `through` and tells whether it arrives here in time, or the connection ends before. */

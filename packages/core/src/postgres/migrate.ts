@@ -25,6 +25,9 @@ const LOCK = 0x666f726765;
  * longer than 5 s gives up, lets those pass that queued behind it, and the whole is tried again.
  */
 export async function migrate(database: Database): Promise<void> {
+  // Mostly nothing is to be done, and then those that start together need not wait for each other.
+  const latest = (await migrations()).at(-1)?.version ?? 0;
+  if (schemaStanding(await foundSchema(database), latest) === "current") return;
   for (let tries = 1; ; tries++) {
     try {
       return await database.transaction((session) => migrateIn(session, database));
@@ -37,7 +40,7 @@ export async function migrate(database: Database): Promise<void> {
 /** Refuses a schema that this release cannot work on. */
 export async function checkSchema(database: Database): Promise<void> {
   const latest = (await migrations()).at(-1)?.version ?? 0;
-  const found = await database.retrying(() => database.connected((session) => readSchema(session, database)));
+  const found = await foundSchema(database);
   const standing = schemaStanding(found, latest);
   if (standing === "incompatible") throw tooNew(database, found, latest);
   if (standing !== "older") return;
@@ -87,6 +90,10 @@ async function migrateIn(session: Session, database: Database): Promise<void> {
       version,
     );
   }
+}
+
+function foundSchema(database: Database): Promise<SchemaFound> {
+  return database.retrying(() => database.connected((session) => readSchema(session, database)));
 }
 
 async function readSchema(session: Session, { tables }: Database): Promise<SchemaFound> {

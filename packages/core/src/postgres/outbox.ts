@@ -76,10 +76,13 @@ export class Outbox {
   }
 
   async #sendAll(queues: readonly string[]): Promise<void> {
-    const { available, updates, orders } = this.#channels;
+    const { available, updates, cancelRequests, orders } = this.#channels;
+    const moved = [...this.#moved.values()];
+    const toCancel = moved.filter(({ status }) => status === "cancel_requested");
     const notifications = [
       ...queues.map((queue): Notification => [available, encodeQueue(queue)]),
-      ...encodeMoved([...this.#moved.values()]).map((payload): Notification => [updates, payload]),
+      ...encodeMoved(toCancel).map((payload): Notification => [cancelRequests, payload]),
+      ...encodeMoved(moved).map((payload): Notification => [updates, payload]),
       ...(this.#orders ? [[orders, ""] as Notification] : []),
     ];
     this.#moved = new Map();

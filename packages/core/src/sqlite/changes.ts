@@ -42,7 +42,7 @@ export class SqliteChanges implements Changes {
   /** Passes on the hints of a commit of this process. */
   committed(moved: readonly ChangeHint[], available: readonly string[]): void {
     this.#tell((listener) => {
-      if (moved.length > 0) listener.onMoved(moved, "own");
+      if (moved.length > 0) listener.onMoved?.(moved, "own");
       if (available.length > 0) listener.onAvailable(available);
     });
   }
@@ -102,7 +102,8 @@ export class SqliteChanges implements Changes {
 
   #tellAny(): void {
     this.#tell((listener) => {
-      listener.onMoved("any", "foreign");
+      listener.onMoved?.("any", "foreign");
+      listener.onCancelRequests?.("any");
       listener.onAvailable("any");
     });
   }

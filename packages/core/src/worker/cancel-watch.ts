@@ -5,7 +5,7 @@ const PAUSE_MS = 20;
 /**
  * Learns of cancellations that other processes asked for, sooner than the next beat of the lease would tell.
  *
- * Foreign hints about jobs that run here lead to one read of their states, at most every 20 ms.
+ * What they ask of jobs that run here leads to one read of their states, at most every 20 ms.
  */
 export class CancelWatch {
   readonly #jobs: Pick<JobVerbs, "states">;
@@ -21,7 +21,7 @@ export class CancelWatch {
     this.#onCancel = onCancel;
   }
 
-  onMoved(hints: readonly ChangeHint[] | "any"): void {
+  onCancelRequests(hints: readonly ChangeHint[] | "any"): void {
     const named = hints === "any" ? null : new Set(hints.map(({ id }) => id));
     for (const id of this.#running()) if (named === null || named.has(id)) this.#asked.add(id);
     this.#schedule();

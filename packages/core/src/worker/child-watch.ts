@@ -1,4 +1,4 @@
-import type { ChangeHint, ChildProgress, ChildVerbs } from "../store.ts";
+import type { ChangeHint, ChangeListener, ChildProgress, Store } from "../store.ts";
 
 /** Hears how far a job is; null for one that does not exist. */
 export type OnProgress = (progress: ChildProgress | null) => void;
@@ -15,9 +15,15 @@ const DEAF_POLL_MS = 1_000;
  * Idle: a hint about a watched job, or a new watcher, leads to a read at the end of this turn of the event loop. Reading:
  * what is asked for meanwhile collects. Pausing after a read, for twice as long as it took: hints still collect. Everything
  * watched is read every 5 s besides, for hints that were lost, and every second while those of other processes do not arrive.
+ * It listens to hints only while something is watched.
  */
 export class ChildWatch {
-  readonly #children: Pick<ChildVerbs, "progress">;
+  readonly #store: Pick<Store, "children" | "changes">;
+  readonly #listener: ChangeListener = {
+    onAvailable: () => {},
+    onMoved: (hints) => this.#onMoved(hints),
+    onLive: (live) => (this.#isLive = live),
+  };
   readonly #watchers = new Map<string, Set<OnProgress>>();
   readonly #asked = new Set<string>();
   #scheduled = false;
@@ -25,14 +31,16 @@ export class ChildWatch {
   #timer: NodeJS.Timeout | undefined;
   #backstop: NodeJS.Timeout | undefined;
   #isLive = false;
+  #unsubscribe: (() => void) | null = null;
   #stopped = false;
 
-  constructor(children: Pick<ChildVerbs, "progress">) {
-    this.#children = children;
+  constructor(store: Pick<Store, "children" | "changes">) {
+    this.#store = store;
   }
 
   /** Adds a watcher and reads the job for it; the answer removes it. */
   watch(id: string, onProgress: OnProgress): () => void {
+    this.#unsubscribe ??= this.#store.changes.subscribe(this.#listener);
     const watchers = this.#watchers.get(id) ?? new Set();
     this.#watchers.set(id, watchers.add(onProgress));
     this.#asked.add(id);
@@ -42,19 +50,14 @@ export class ChildWatch {
       watchers.delete(onProgress);
       // A later watcher may have begun a set of its own.
       if (watchers.size === 0 && this.#watchers.get(id) === watchers) this.#watchers.delete(id);
+      if (this.#watchers.size === 0) this.#leave();
     };
   }
 
-  onMoved(hints: readonly ChangeHint[] | "any"): void {
-    if (this.#watchers.size === 0) return;
+  #onMoved(hints: readonly ChangeHint[] | "any"): void {
     if (hints === "any") for (const id of this.#watchers.keys()) this.#asked.add(id);
     else for (const { id } of hints) if (this.#watchers.has(id)) this.#asked.add(id);
     this.#schedule();
-  }
-
-  /** Whether hints of other processes arrive. */
-  hears(live: boolean): void {
-    this.#isLive = live;
   }
 
   stop(): void {
@@ -62,6 +65,13 @@ export class ChildWatch {
     clearTimeout(this.#timer);
     clearTimeout(this.#backstop);
     this.#watchers.clear();
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#unsubscribe?.();
+    this.#unsubscribe = null;
+    this.#isLive = false;
   }
 
   #armBackstop(): NodeJS.Timeout {
@@ -69,7 +79,7 @@ export class ChildWatch {
       () => {
         this.#backstop = undefined;
         if (this.#watchers.size === 0 || this.#stopped) return;
-        this.onMoved("any");
+        this.#onMoved("any");
         this.#backstop = this.#armBackstop();
       },
       this.#isLive ? BACKSTOP_MS : DEAF_POLL_MS,
@@ -93,7 +103,7 @@ export class ChildWatch {
     }
     const began = performance.now();
     try {
-      const found = new Map((await this.#children.progress({ ids })).map((progress) => [progress.id, progress]));
+      const found = new Map((await this.#store.children.progress({ ids })).map((progress) => [progress.id, progress]));
       for (const id of ids) for (const tell of this.#watchers.get(id) ?? []) tell(found.get(id) ?? null);
     } catch {
       // The backstop reads them again.

@@ -29,12 +29,12 @@ export class ChildDesk {
   readonly #waits = new Set<ChildWait>();
 
   constructor(
-    store: Pick<Store, "children" | "jobs">,
+    store: Pick<Store, "changes" | "children" | "jobs">,
     { newChild, onChild }: { newChild: NewChild; onChild: (row: NewJob) => Promise<void> },
   ) {
     this.newChild = newChild;
     this.#onChild = onChild;
-    this.watch = new ChildWatch(store.children);
+    this.watch = new ChildWatch(store);
     this.#store = store;
     this.#calls = new Batches((calls) => store.children.dispatch({ calls }));
   }

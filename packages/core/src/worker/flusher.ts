@@ -220,8 +220,9 @@ function entryOf(update: RunUpdate, source: UpdateSource): Entry {
   return { update, source, bytes, outcomeBytes: update.outcome === null ? null : bytes };
 }
 
-function keyOf(update: RunUpdate): string {
-  return `${update.id} ${update.claimNo}`;
+/** Most runs are the first of their job; the id alone spares those a new text each time. */
+function keyOf({ id, claimNo }: RunUpdate): string {
+  return claimNo === 1 ? id : `${id} ${claimNo}`;
 }
 
 function bytesOf({ message, outcome }: RunUpdate): number {

@@ -4,29 +4,21 @@ import type { ChildId, ChildOptions, ChildOutputs } from "../child-types.ts";
 import type { JobDefinition } from "../define.ts";
 import { childLogger, type Logger } from "../logger.ts";
 import type { JobMail } from "../mail/mailer.ts";
-import type { ClaimedJob } from "../store.ts";
 import type { RunChildren } from "./children.ts";
+import type { Run } from "./run.ts";
+import type { RunHost } from "./run-host.ts";
 import type { SavedState } from "./saved.ts";
 import type { SettleIn } from "./settle-in.ts";
 import { unwatched } from "./unwatched.ts";
 
 /** What a handler's `ctx` is made of. */
-export interface JobContextParts extends Pick<
-  JobContext,
-  "jobs" | "dispatch" | "progress" | "heartbeat" | "isCancelRequested"
-> {
-  readonly job: ClaimedJob;
-  readonly log: Logger;
-  /** Makes a logger that keeps what it passes on to this one. */
-  readonly kept: (log: Logger) => Logger;
-  /** What `createForge({ context })` gave. */
-  readonly shared: ForgeContext;
-  readonly signal: () => AbortSignal;
-  readonly saved: () => SavedState;
-  readonly rateLimit: () => JobRateLimit;
-  readonly children: () => RunChildren;
-  readonly settleIn: () => SettleIn;
-  readonly mail: (signal: () => AbortSignal) => JobMail;
+export interface JobContextParts {
+  readonly run: Pick<Run, "job" | "progress" | "heartbeat" | "cancelRequested">;
+  readonly host: Pick<RunHost, "log" | "logs" | "context" | "dispatch" | "jobs" | "mail" | "rateLimit">;
+  readonly signal: AbortSignal;
+  saved(): SavedState;
+  children(): RunChildren;
+  settleIn(): SettleIn;
 }
 
 /** The names that an application's own context may not take. */
@@ -58,61 +50,81 @@ export const CONTEXT_NAMES: readonly (keyof CronContext)[] = [
 ];
 
 /** Makes the `ctx` of one run. */
-export function jobContext({
-  job,
-  log: parent,
-  kept,
-  shared,
-  signal,
-  saved,
-  rateLimit: makeRateLimit,
-  children,
-  settleIn,
-  mail: makeMail,
-  ...verbs
-}: JobContextParts): JobContext {
-  const logLine = (): Logger => kept(childLogger(parent, { jobId: job.id, jobType: job.type, attempt: job.attempt }));
-  let log: Logger | null = null;
-  let fetch: BoundFetch | null = null;
-  let mail: JobMail | null = null;
-  let rateLimit: JobRateLimit | null = null;
-  const own: Omit<JobContext, keyof ForgeContext> = {
-    jobId: job.id,
-    attempt: job.attempt,
-    maxAttempts: job.maxAttempts,
-    isRetry: job.attempt > 1,
-    isLastAttempt: job.attempt >= job.maxAttempts,
-    // Made when first asked for: most handlers of small jobs use neither.
-    get log(): Logger {
-      return (log ??= logLine());
-    },
-    get signal(): AbortSignal {
-      return signal();
-    },
-    get rateLimit(): JobRateLimit {
-      return (rateLimit ??= makeRateLimit());
-    },
-    progress: verbs.progress,
-    heartbeat: verbs.heartbeat,
-    isCancelRequested: verbs.isCancelRequested,
-    get fetch(): BoundFetch {
-      return (fetch ??= boundFetch(signal));
-    },
-    get mail(): JobMail {
-      return (mail ??= makeMail(signal));
-    },
-    jobs: verbs.jobs,
-    dispatch: verbs.dispatch,
-    get saved(): Readonly<Record<string, unknown>> {
-      return saved().values;
-    },
-    save: (key, value) => unwatched(saved().save(key, value)),
-    dispatchChild: <Input, Output>(child: JobDefinition<Input, Output>, input: Input, options?: ChildOptions) =>
-      unwatched(children().dispatch(child, input, options) as Promise<ChildId<Output>>),
-    settleIn: (tx, output) => unwatched(settleIn().settle(tx, output)),
-    waitForJobs: <const Ids extends readonly string[]>(ids: Ids) =>
-      unwatched(children().wait(ids) as Promise<ChildOutputs<Ids>>),
-    trackChildren: () => children().track(),
-  };
-  return Object.assign(own, shared);
+export function jobContext(parts: JobContextParts): JobContext {
+  return Object.assign(new OwnContext(parts), parts.host.context);
+}
+
+/**
+ * What is not the application's own of a `ctx`.
+ *
+ * Every job pays for it, so what few handlers use is made when it is first asked for, by getters of the class: written into
+ * each object they took ten times as long. Handlers take verbs out of it, hence verbs that know their object.
+ */
+class OwnContext implements Omit<JobContext, keyof ForgeContext> {
+  readonly jobId: string;
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  readonly isRetry: boolean;
+  readonly isLastAttempt: boolean;
+  readonly jobs: JobContext["jobs"];
+  readonly dispatch: JobContext["dispatch"];
+  readonly #parts: JobContextParts;
+  #log: Logger | null = null;
+  #fetch: BoundFetch | null = null;
+  #mail: JobMail | null = null;
+  #rateLimit: JobRateLimit | null = null;
+
+  constructor(parts: JobContextParts) {
+    const { id, attempt, maxAttempts } = parts.run.job;
+    this.jobId = id;
+    this.attempt = attempt;
+    this.maxAttempts = maxAttempts;
+    this.isRetry = attempt > 1;
+    this.isLastAttempt = attempt >= maxAttempts;
+    this.jobs = parts.host.jobs;
+    this.dispatch = parts.host.dispatch;
+    this.#parts = parts;
+  }
+
+  get log(): Logger {
+    if (this.#log !== null) return this.#log;
+    const { run, host } = this.#parts;
+    const { id: jobId, type: jobType, attempt } = run.job;
+    return (this.#log = host.logs.loggerOf(run.job, childLogger(host.log, { jobId, jobType, attempt })));
+  }
+
+  get signal(): AbortSignal {
+    return this.#parts.signal;
+  }
+
+  get rateLimit(): JobRateLimit {
+    return (this.#rateLimit ??= this.#parts.host.rateLimit(this.jobId, () => this.signal));
+  }
+
+  get fetch(): BoundFetch {
+    return (this.#fetch ??= boundFetch(() => this.signal));
+  }
+
+  get mail(): JobMail {
+    return (this.#mail ??= this.#parts.host.mail(() => this.signal));
+  }
+
+  get saved(): Readonly<Record<string, unknown>> {
+    return this.#parts.saved().values;
+  }
+
+  readonly progress = (percent: number | null, message?: string): void => this.#parts.run.progress(percent, message);
+  readonly heartbeat = (): Promise<void> => this.#parts.run.heartbeat();
+  readonly isCancelRequested = (): boolean => this.#parts.run.cancelRequested;
+  readonly save: JobContext["save"] = (key, value) => unwatched(this.#parts.saved().save(key, value));
+  readonly dispatchChild = <Input, Output>(
+    child: JobDefinition<Input, Output>,
+    input: Input,
+    options?: ChildOptions,
+  ): Promise<ChildId<Output>> =>
+    unwatched(this.#parts.children().dispatch(child, input, options) as Promise<ChildId<Output>>);
+  readonly settleIn: JobContext["settleIn"] = (tx, output) => unwatched(this.#parts.settleIn().settle(tx, output));
+  readonly waitForJobs = <const Ids extends readonly string[]>(ids: Ids): Promise<ChildOutputs<Ids>> =>
+    unwatched(this.#parts.children().wait(ids) as Promise<ChildOutputs<Ids>>);
+  readonly trackChildren = (): void => this.#parts.children().track();
 }

@@ -2,7 +2,7 @@ import type { JobContext } from "../context.ts";
 import { IsolatedCall, type JsonOutput } from "../isolate/isolated-call.ts";
 import { type JobAborted, Snooze } from "../outcomes.ts";
 import { RunChildren } from "./children.ts";
-import { jobContext } from "./job-context.ts";
+import { jobContext, type JobContextParts } from "./job-context.ts";
 import type { Run } from "./run.ts";
 import type { RunHost } from "./run-host.ts";
 import { SavedState } from "./saved.ts";
@@ -12,9 +12,9 @@ import { aborted, type StopSwitch } from "./stop-switch.ts";
 import type { Ending } from "./verdict.ts";
 
 /** What the `ctx` of one run is made of, each part when it is first asked for: most handlers of small jobs use few. */
-export class RunParts {
-  readonly #run: Run;
-  readonly #host: RunHost;
+export class RunParts implements JobContextParts {
+  readonly run: Run;
+  readonly host: RunHost;
   readonly #stop: StopSwitch;
   /** What the handler was called with; null where it was not. */
   called: Ending["called"] = null;
@@ -26,34 +26,19 @@ export class RunParts {
   #isolated: IsolatedCall | null = null;
 
   constructor(run: Run, host: RunHost, stop: StopSwitch) {
-    this.#run = run;
-    this.#host = host;
+    this.run = run;
+    this.host = host;
     this.#stop = stop;
   }
 
   /** The handler's `ctx`. */
   get ctx(): JobContext {
-    if (this.#ctx !== null) return this.#ctx;
-    const run = this.#run;
-    const host = this.#host;
-    const stop = this.#stop;
-    return (this.#ctx = jobContext({
-      job: run.job,
-      log: host.log,
-      kept: (log) => host.logs.loggerOf(run.job, log),
-      shared: host.context,
-      dispatch: host.dispatch,
-      jobs: host.jobs,
-      signal: () => stop.signal,
-      progress: (percent, message) => run.progress(percent, message),
-      heartbeat: () => run.heartbeat(),
-      isCancelRequested: () => run.cancelRequested,
-      saved: () => this.#savedState(),
-      settleIn: () => this.#settlingIn(),
-      mail: (signal) => host.mail(signal),
-      rateLimit: () => host.rateLimit(run.job.id, () => stop.signal),
-      children: () => this.#ownChildren(),
-    }));
+    return (this.#ctx ??= jobContext(this));
+  }
+
+  /** Aborts when the handler is to stop. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
   }
 
   /** The slot that is lent while the handler waits for children. */
@@ -80,17 +65,17 @@ export class RunParts {
   /** Reads what earlier runs saved. Throws `Snooze` where that cannot be had. */
   async loadSaved(): Promise<void> {
     try {
-      await this.#savedState().load();
+      await this.saved().load();
     } catch (cause) {
-      this.#host.log.warn("What a job saved cannot be read; it is given back", { jobId: this.#run.job.id, cause });
+      this.host.log.warn("What a job saved cannot be read; it is given back", { jobId: this.run.job.id, cause });
       throw new Snooze("1s");
     }
   }
 
   /** Runs the handler in a thread of its own. */
   callIsolated(module: string): Promise<JsonOutput> {
-    const { log, context: shared, definitionOf } = this.#host;
-    const { definition, job } = this.#run;
+    const { log, context: shared, definitionOf } = this.host;
+    const { definition, job } = this.run;
     const { ctx } = this;
     this.#isolated = new IsolatedCall({ definition, module, input: job.input, ctx, shared, definitionOf, log });
     return this.#isolated.run();
@@ -98,13 +83,13 @@ export class RunParts {
 
   /** What is known of the run at its end. */
   ending(): Ending {
-    const { job, definition, overrides, cancelRequested } = this.#run;
-    const { log, random } = this.#host;
+    const { job, definition, overrides, cancelRequested } = this.run;
+    const { log, random } = this.host;
     return {
       job,
       definition,
       overrides,
-      queueBackoff: this.#host.queueBackoff(job.queue),
+      queueBackoff: this.host.queueBackoff(job.queue),
       abortedBy: this.#stop.reason,
       cancelRequested,
       called: this.called,
@@ -113,28 +98,31 @@ export class RunParts {
     };
   }
 
-  #savedState(): SavedState {
-    return (this.#saved ??= new SavedState(this.#run.job, this.#host.saved, () => this.#run.onStale()));
+  /** What the job saved in its runs. */
+  saved(): SavedState {
+    return (this.#saved ??= new SavedState(this.run.job, this.host.saved, () => this.run.onStale()));
   }
 
-  #settlingIn(): SettleIn {
-    const run = this.#run;
-    const { log, settleIn } = this.#host;
+  /** The way to settle in a transaction of the handler's. */
+  settleIn(): SettleIn {
+    const run = this.run;
+    const { log, settleIn } = this.host;
     return (this.#settleIn ??= new SettleIn({
       job: run.job,
       definition: run.definition,
       log,
       settleIn,
-      frees: () => (this.#host.isLimited(run.job) ? run.job.queue : undefined),
+      frees: () => (this.host.isLimited(run.job) ? run.job.queue : undefined),
       hasEnded: () => run.ended,
       counts: () => !run.settled,
       onStale: () => run.onStale(),
     }));
   }
 
-  #ownChildren(): RunChildren {
-    const run = this.#run;
-    const host = this.#host;
+  /** The job's children. */
+  children(): RunChildren {
+    const run = this.run;
+    const host = this.host;
     const stop = this.#stop;
     this.#loan ??= new SlotLoan(host.lane(run), run, (isWaiting) => host.onWaiting(run, isWaiting));
     const link = {

@@ -253,21 +253,11 @@ export class Run implements UpdateSource {
     return Promise.resolve();
   }
 
-  #say(part: Partial<RunUpdate>): void {
-    const frees = part.outcome && this.#host.isLimited(this.job) ? { frees: this.job.queue } : {};
-    this.#host.push(
-      {
-        id: this.job.id,
-        claimNo: this.job.claimNo,
-        started: false,
-        progress: undefined,
-        message: undefined,
-        outcome: null,
-        ...part,
-        ...frees,
-      },
-      this,
-    );
+  #say({ started = false, progress, message, outcome = null }: Partial<RunUpdate>): void {
+    const { id, claimNo, queue } = this.job;
+    const update: RunUpdate = { id, claimNo, started, progress, message, outcome };
+    const frees = outcome !== null && this.#host.isLimited(this.job);
+    this.#host.push(frees ? { ...update, frees: queue } : update, this);
   }
 
   /** The grace is over: settle by the reason of the abort, and leave the handler behind. */

@@ -216,14 +216,8 @@ export class Worker {
       onAvailable: (queues) => {
         for (const queue of queues === "any" ? this.#loops.keys() : queues) this.#loops.get(queue)?.wake();
       },
-      onMoved: (hints, origin) => {
-        if (origin === "foreign") this.#cancelWatch.onMoved(hints);
-        this.#children.watch.onMoved(hints);
-      },
-      onLive: (live) => {
-        this.#orders.hears(live);
-        this.#children.watch.hears(live);
-      },
+      onCancelRequests: (hints) => this.#cancelWatch.onCancelRequests(hints),
+      onLive: (live) => this.#orders.hears(live),
       onOrders: () => void this.#orders.refresh(),
     });
     this.#unwatchLag = watchLoopLag(this.lease.intervalMs, this.#deps.log);
@@ -295,7 +289,7 @@ export class Worker {
   /** This process cancelled a job, and with it its children, some of which may run here. */
   cancelledHere(id: string): void {
     this.cancelled(id);
-    this.#cancelWatch.onMoved("any");
+    this.#cancelWatch.onCancelRequests("any");
   }
 
   /** Somebody cancelled this job; where it runs or waits here, it learns so at once. */

@@ -6,7 +6,7 @@ import { startPostgres } from "../../../../test/support/postgres.ts";
 import { until } from "../../../../test/support/until.ts";
 import type { Store } from "../../src/store.ts";
 import { openPooler } from "./pooler.ts";
-import { claim, type Heard, listen, newJob, newJobs, openWorld, registerWorker } from "./postgres-world.ts";
+import { claim, type Heard, listen, newJob, newJobs, openWorld, registerWorker, runUpdate } from "./postgres-world.ts";
 
 const server = inject("postgres")[18];
 
@@ -30,6 +30,34 @@ it("tells a listener that comes later at once that it hears", async () => {
   const later = listen(world.store);
   await heardOf(later, "live");
   expect(later.words).toEqual(["live"]);
+});
+
+it("hears what others move from the first listener on that wants to, and cancel requests without one", async () => {
+  await using world = await openWorld(server);
+  const words: string[] = [];
+  world.store.changes.subscribe({
+    onAvailable: () => {},
+    onCancelRequests: (hints) =>
+      words.push(hints === "any" ? "cancel any" : `cancel ${hints.map(({ id }) => id).join()}`),
+    onLive: () => void words.push("live"),
+  });
+  await until(() => words.includes("live"), { what: "notifications" });
+  const listening = await world.sql(
+    "SELECT count(*)::int AS n FROM pg_stat_activity WHERE query LIKE '%forge_job_updates%' AND pid <> pg_backend_pid()",
+  );
+  expect(listening).toEqual([{ n: 0 }]);
+  const other = world.open();
+  const workerId = await registerWorker(other);
+  await other.jobs.insert({ jobs: newJobs(2) });
+  const [run, second] = await claim(other, workerId);
+  await other.jobs.update({ updates: [runUpdate(run!, { started: true }), runUpdate(second!, { started: true })] });
+  await other.jobs.cancel({ ids: [run!.id], reason: "enough" });
+  await until(() => words.includes(`cancel ${run!.id}`), { what: "the request" });
+  expect(words).toEqual(["cancel any", "live", `cancel ${run!.id}`]);
+  const heard = await live(world.store);
+  expect(heard.words).toEqual(["moved any", "live"]);
+  await other.jobs.update({ updates: [runUpdate(second!, { progress: 1 })] });
+  await heardOf(heard, `foreign moved ${second!.id} 4`);
 });
 
 it("hears its own changes once, and not again from the database", async () => {

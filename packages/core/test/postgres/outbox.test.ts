@@ -3,7 +3,7 @@ import { until } from "../../../../test/support/until.ts";
 import type { Moved } from "../../src/postgres/hints.ts";
 import { Outbox } from "../../src/postgres/outbox.ts";
 
-const CHANNELS = { available: "a", updates: "u", orders: "o" };
+const CHANNELS = { available: "a", updates: "u", cancelRequests: "c", orders: "o" };
 
 /** An outbox whose sendings are held until they are let go. */
 function world(): { outbox: Outbox; sent: string[][]; letGo: () => void } {
@@ -41,6 +41,14 @@ it("has one statement under way at a time, and tells only the latest state of a 
   letGo();
   await until(() => sent.length === 2, { what: "the second sending" });
   expect(sent[1]).toEqual(['u {"jobs":[["x",3],["y",1]]}']);
+});
+
+it("tells of running jobs that were asked to stop on a channel of their own, too", async () => {
+  const { outbox, sent } = world();
+  outbox.addMoved([moved("x", 1), { ...moved("y", 4), status: "cancel_requested" }]);
+  await until(() => sent.length > 0, { what: "a sending" });
+  const asked = JSON.stringify({ job_id: "y", status: "cancel_requested", progress: null, revision: 4 });
+  expect(sent).toEqual([[`c ${asked}`, 'u {"jobs":[["x",1],["y",4]]}']]);
 });
 
 it("tells of a queue at once, and of all that came within the cooldown once more at its end", async () => {
