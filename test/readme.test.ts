@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 
@@ -12,22 +12,35 @@ test("the README's backend snippet is the program that a test of the demo runs",
   expect(program.trimEnd().split("\n").length).toBeLessThanOrEqual(33);
 });
 
-test("every relative link of the README and the docs leads to a file", async () => {
-  for (const page of [
-    "README.md",
-    "ARCHITECTURE.md",
-    "docs/jobs.md",
-    "docs/gateway.md",
-    "docs/client.md",
-    "docs/errors.md",
-  ]) {
-    const text = await read(page);
-    for (const [, target = ""] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
-      const path = join(root, page, "..", target);
-      await expect(
-        import("node:fs/promises").then(({ stat }) => stat(path)),
-        `${page}: ${target}`,
-      ).resolves.toBeDefined();
+test("every relative link of the README and the docs leads to a file, and to a heading of it where it names one", async () => {
+  const docs = (await readdir(join(root, "docs"), { recursive: true })).filter((name) => name.endsWith(".md"));
+  const broken: string[] = [];
+  for (const page of ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", ...docs.map((name) => `docs/${name}`)]) {
+    for (const [, target = "", anchor] of prose(await read(page)).matchAll(
+      /\]\((?!https?:)([^)#\s]*)(?:#([^)\s]+))?\)/g,
+    )) {
+      const path = target === "" ? page : join(page, "..", target);
+      const found = await stat(join(root, path)).catch(() => null);
+      const isThere = found !== null && (anchor === undefined || anchors(await read(path)).has(anchor));
+      if (!isThere) broken.push(`${page}: ${target}#${anchor ?? ""}`);
     }
   }
+  expect(broken).toEqual([]);
 });
+
+function prose(text: string): string {
+  return text.replaceAll(/^```[\s\S]*?^```/gm, "");
+}
+
+/** The headings of a page as links name them. */
+function anchors(text: string): Set<string> {
+  const headings = prose(text).matchAll(/^#+ (.+)$/gm);
+  return new Set(
+    [...headings].map(([, title = ""]) =>
+      title
+        .toLowerCase()
+        .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+        .replaceAll(" ", "-"),
+    ),
+  );
+}

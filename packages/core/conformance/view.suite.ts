@@ -3,6 +3,7 @@ import { expect } from "vitest";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { insertJob, readJob, updateJob } from "./one-job.ts";
 import type { Suite } from "./suite.ts";
+import { advance } from "./world.ts";
 
 /** The columns that operators may query by name. */
 const COLUMNS = `
@@ -62,12 +63,12 @@ export const viewSuite: Suite = {
     },
     {
       name: "the dead are listed by the time of their failure",
-      async run({ store, rows }) {
+      async run(world) {
+        const { store, rows } = world;
         const first = await jobIn(store, "running");
         const second = await jobIn(store, "running");
         await updateJob(store, second, { outcome: OUTCOMES.dead_letter });
-        // A millisecond apart at least, so that the order says something.
-        await new Promise((resolve) => setTimeout(resolve, 5));
+        advance(world, 1_000);
         await updateJob(store, first, { outcome: OUTCOMES.dead_letter });
         await insertJob(store);
         const found = await rows("SELECT * FROM forge_jobs WHERE status = 'dead_letter' ORDER BY failed_at DESC");

@@ -73,6 +73,7 @@ describe.each(databases)("%s", (_, open) => {
         const ids: string[] = [];
         for (let round = 0; round < ROUNDS; round++) {
           ids.push(...(await chaos.dispatch(60)));
+          // Real time is meant: the kill falls anywhere into the work.
           await sleep(random.next() * 200);
           const at = random.pick([0, 1]);
           await workers[at]!.signal("SIGKILL");
@@ -118,6 +119,7 @@ test("PostgreSQL's connections are terminated in a storm, under dispatches and w
     let gusts = 0;
     for (; performance.now() < deadline; gusts++) {
       await storm.gust();
+      // Real time is meant: connections live for as long as this, and no longer.
       await sleep(80);
     }
     return gusts;
@@ -174,6 +176,7 @@ test("PostgreSQL crashes under load and stays away for longer than the lease", {
   const ids = await chaos.dispatch(200);
   await chaos.begun(60);
   await server.shutdown("immediate");
+  // Real time is meant: the lease runs out while nobody can renew it.
   await sleep(1.5 * LEASE_MS);
   await server.start();
   await untilSettled(database, ids.length);

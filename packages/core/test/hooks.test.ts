@@ -1,6 +1,7 @@
 import { createForge, Dead, defineJob, type Hooks, Snooze } from "@forge-jobs/core";
 import { sqliteStore } from "@forge-jobs/core/sqlite";
 import { DatabaseSync } from "node:sqlite";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { gate, openWorld } from "./support/world.ts";
@@ -59,8 +60,10 @@ test("any number of hooks run one after another, the engine's before the job's o
   const heard: string[] = [];
   const slow = (what: string): Hooks => ({
     beforePerform: async () => {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      heard.push(what);
+      heard.push(`${what} begins`);
+      // Whatever else has begun by now has its say before this goes on.
+      for (let turn = 0; turn < 3; turn++) await nextTurn();
+      heard.push(`${what} ends`);
     },
   });
   const job = defineJob("job", { hooks: [slow("c"), slow("d")], run: () => heard.push("handler") });
@@ -68,7 +71,8 @@ test("any number of hooks run one after another, the engine's before the job's o
   await using world = await openWorld({ jobs: [job, other], hooks: [slow("a"), slow("b")] });
   await world.forge.jobs.wait(await world.forge.dispatch(job, {}));
   await world.forge.jobs.wait(await world.forge.dispatch(other, {}));
-  expect(heard).toEqual(["a", "b", "c", "d", "handler", "a", "b", "other"]);
+  const whole = (...hooks: string[]): string[] => hooks.flatMap((what) => [`${what} begins`, `${what} ends`]);
+  expect(heard).toEqual([...whole("a", "b", "c", "d"), "handler", ...whole("a", "b"), "other"]);
 });
 
 test("a hook that throws or rejects is logged, and changes nothing", async () => {

@@ -25,6 +25,7 @@ test("a block is seen whole, whenever between two looks it begins", async () => 
   for (const pause of [0, 40, 80, 120]) {
     const lines: LogLine[] = [];
     const stop = watchLoopLag(150, recordingLogger(lines));
+    // Real time is meant: the looks are 15 ms apart, and the block begins anywhere between two of them.
     await new Promise((resolve) => setTimeout(resolve, pause));
     block(200);
     await until(() => warnings(lines).length > 0, { what: `the warning after ${pause} ms` });
@@ -39,6 +40,7 @@ test("an event loop that turns is not warned about, nor one that nobody watches 
   const short = watchLoopLag(10, recordingLogger(lines));
   short();
   block(50);
+  // Real time is meant: a watch that was not ended would have looked long ago.
   await new Promise((resolve) => setTimeout(resolve, 30));
   stop();
   expect(lines).toEqual([]);

@@ -1,4 +1,5 @@
 import { defineJob } from "@forge-jobs/core";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { until } from "../../../test/support/until.ts";
 import { gate, openWorld } from "./support/world.ts";
@@ -19,10 +20,14 @@ test("a dispatch into an idle process starts its handler without a claim of its 
 test("many dispatches at once never run more handlers than there are slots, and all run", async () => {
   let running = 0;
   let most = 0;
+  const full = gate();
   const job = defineJob("job", {
     run: async () => {
       most = Math.max(most, ++running);
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      if (running === 3) full.open();
+      await full.opened;
+      // What else would start has its turn.
+      await nextTurn();
       running--;
     },
   });

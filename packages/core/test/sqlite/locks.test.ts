@@ -38,6 +38,7 @@ test("writes that met a lock keep their order", async () => {
   const handle = world.openHandle();
   handle.exec("BEGIN IMMEDIATE");
   const cancelled = store.jobs.cancel({ ids: [job.id], reason: "first" });
+  // Real time is meant: the first has met the lock, and waits to try again.
   await sleep(20);
   const retried = store.jobs.retry({ ids: [job.id] });
   handle.exec("COMMIT");
