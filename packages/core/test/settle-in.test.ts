@@ -1,56 +1,22 @@
 import { createForge, defineJob, type Forge, type ForgeOptions, JobAborted, type Store } from "@forge-jobs/core";
-import { DatabaseSync } from "node:sqlite";
-import pg from "pg";
 import { describe, expect, inject, test } from "vitest";
 import { z } from "zod";
 import { until } from "../../../test/support/until.ts";
 import { openStore, postgresDatabase, sqliteDatabase, type TestDatabase } from "./support/stores.ts";
+import { beginIn, type UsersTransaction } from "./support/users-transaction.ts";
 import { gate, type LogLine, recordingLogger } from "./support/world.ts";
-
-/** A transaction of the application's, which writes one row. */
-interface Open {
-  readonly tx: unknown;
-  readonly write: () => Promise<void>;
-  readonly commit: () => Promise<void>;
-  readonly rollback: () => Promise<void>;
-}
 
 interface World extends AsyncDisposable {
   readonly forge: Forge;
   readonly database: TestDatabase;
   readonly logs: LogLine[];
-  readonly begin: () => Promise<Open>;
+  readonly begin: () => Promise<UsersTransaction>;
   /** Commits what `work` did, or rolls it back and throws what it threw. */
-  readonly transaction: (work: (open: Open) => Promise<void>) => Promise<void>;
+  readonly transaction: (work: (open: UsersTransaction) => Promise<void>) => Promise<void>;
   /** How many rows the application's transactions wrote. */
   readonly written: () => Promise<number>;
   /** How often this process renewed its lease. */
   readonly beats: () => number;
-}
-
-async function beginIn({ address }: TestDatabase): Promise<Open> {
-  if ("sqlite" in address) {
-    const handle = new DatabaseSync(address.sqlite, { timeout: 5_000 });
-    const run = async (sql: string): Promise<void> => handle.exec(sql);
-    const end = (sql: string) => (): Promise<void> => run(sql).finally(() => handle.close());
-    await run("BEGIN IMMEDIATE");
-    const write = (): Promise<void> => run("INSERT INTO effects VALUES (1)");
-    return { tx: handle, write, commit: end("COMMIT"), rollback: end("ROLLBACK") };
-  }
-  const client = new pg.Client({ connectionString: address.postgres });
-  client.on("error", () => {});
-  await client.connect();
-  const run = async (sql: string): Promise<void> => void (await client.query(sql));
-  const end = (sql: string) => async (): Promise<void> => {
-    try {
-      await run(sql);
-    } finally {
-      await client.end();
-    }
-  };
-  await run("BEGIN");
-  const write = (): Promise<void> => run("INSERT INTO effects VALUES (1)");
-  return { tx: client, write, commit: end("COMMIT"), rollback: end("ROLLBACK") };
 }
 
 async function openWorld(
@@ -59,7 +25,7 @@ async function openWorld(
 ): Promise<World> {
   const database = await opened;
   await database.query("CREATE TABLE effects (n int)");
-  const begin = (): Promise<Open> => beginIn(database);
+  const begin = (): Promise<UsersTransaction> => beginIn(database.address);
   const transaction: World["transaction"] = async (work) => {
     const open = await begin();
     try {
@@ -194,7 +160,7 @@ for (const [name, open] of Object.entries(DATABASES)) {
 
     test("a handler may return before its transaction ends, and the job goes with that", async () => {
       const ends: ("commit" | "rollback")[] = ["rollback", "commit"];
-      const opened: Open[] = [];
+      const opened: UsersTransaction[] = [];
       await using world = await openWorld(open(), ({ begin }) => ({
         jobs: [
           defineJob("work", {

@@ -1,4 +1,4 @@
-import type { Store } from "@forge-jobs/core";
+import type { Store, StoreClock } from "@forge-jobs/core";
 import { postgresStore } from "@forge-jobs/core/postgres";
 import { sqliteStore } from "@forge-jobs/core/sqlite";
 import { DatabaseSync } from "node:sqlite";
@@ -19,8 +19,8 @@ export interface TestDatabase {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export function openStore(address: Address): Store {
-  return "sqlite" in address ? sqliteStore(address.sqlite) : postgresStore(address.postgres);
+export function openStore(address: Address, clock: StoreClock = { offsetMs: 0 }): Store {
+  return "sqlite" in address ? sqliteStore(address.sqlite, { clock }) : postgresStore({ url: address.postgres, clock });
 }
 
 /** A store of the release with schema 1. */
