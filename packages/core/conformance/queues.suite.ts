@@ -105,6 +105,25 @@ export const queuesSuite: Suite = {
       },
     },
     {
+      name: "what was taken back is not written where only what is absent is, until somebody sets it again",
+      async run({ store, other }) {
+        const ensure = async (): Promise<QueueSettings> => {
+          await other.queues.change({ name: "media", change: EVERYTHING, onlyAbsent: true });
+          return (await store.queues.settings())[0]!;
+        };
+        // Of a queue that nobody knows yet as well: a deploy comes later.
+        await configure(store, "media", { globalConcurrency: null });
+        expect(await ensure()).toEqual({ ...NOTHING, ...EVERYTHING, globalConcurrency: null, name: "media" });
+        await configure(store, "media", { backoffEnabled: null, backoffMaxSeconds: null, concurrency: 3 });
+        await configure(store, "media", { concurrency: null, globalConcurrency: 9 });
+        const taken = { concurrency: null, globalConcurrency: 9, backoffEnabled: null, backoffMaxSeconds: null };
+        expect(await ensure()).toEqual({ ...NOTHING, ...EVERYTHING, ...taken, name: "media" });
+        await configure(store, "media", { paused: true });
+        await configure(store, "media", { concurrency: 5, paused: false });
+        expect(await ensure()).toEqual({ ...NOTHING, ...EVERYTHING, ...taken, concurrency: 5, name: "media" });
+      },
+    },
+    {
       name: "a pause keeps its instant when it is repeated, and ends with the first resume",
       async run(world) {
         const { store } = world;
@@ -139,7 +158,7 @@ export const queuesSuite: Suite = {
           [{}, true],
         ] as const)
           expect(await act("eve", change, onlyAbsent)).toEqual(configured);
-        expect(await act("cyd", { concurrency: 9, globalConcurrency: 4 }, true)).toMatchObject({ changedBy: "cyd" });
+        expect(await act("cyd", { concurrency: 9, backoffBaseSeconds: 4 }, true)).toMatchObject({ changedBy: "cyd" });
         const resumed = await act("Ада", { paused: false });
         expect(resumed).toMatchObject({ pausedAt: null, pausedBy: null, changedBy: "Ада" });
         expect(await act("eve", { paused: false })).toEqual(resumed);

@@ -44,7 +44,8 @@ export interface Queues {
   /** Reads every queue that is configured, that a live worker serves, or that holds jobs which have not ended; by name. */
   list(): Promise<Queue[]>;
   /**
-   * Sets what is not set yet. What somebody configured before stays, so that a deploy may call it at every start.
+   * Sets what is not set yet. What somebody configured before stays, a setting that was taken back with null too, so that a
+   * deploy may call it at every start.
    */
   ensure(name: string, options?: QueueOptions & ActOptions): Promise<void>;
   /**

@@ -16,6 +16,8 @@ CREATE TABLE forge_queues (
   backoff_enabled boolean,
   backoff_base_seconds double precision,
   backoff_max_seconds double precision,
+  -- Of these columns, counted from 0, the bits of those that somebody emptied on purpose; only he may fill them again.
+  emptied integer NOT NULL DEFAULT 0,
   -- The last change of any of this, and who it was.
   changed_at timestamptz NOT NULL,
   changed_by text

@@ -16,6 +16,8 @@ CREATE TABLE forge_queues (
   backoff_enabled INTEGER,
   backoff_base_seconds REAL,
   backoff_max_seconds REAL,
+  -- Of these columns, counted from 0, the bits of those that somebody emptied on purpose; only he may fill them again.
+  emptied INTEGER NOT NULL DEFAULT 0,
   -- The last change of any of this, and who it was.
   changed_at INTEGER NOT NULL,
   changed_by TEXT

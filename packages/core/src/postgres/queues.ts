@@ -11,7 +11,7 @@ import { unforeseen } from "./unforeseen-limit.ts";
 const PARKED_SEEN = 1_000;
 const MS = "interval '1 millisecond'";
 
-/** The columns that a change may name. */
+/** The columns that a change may name. The bit of the n-th in `emptied` is 1 << n. */
 const COLUMNS: readonly (readonly [keyof QueueChange, column: string, type: string])[] = [
   ["concurrency", "concurrency", "int4"],
   ["globalConcurrency", "global_concurrency", "int4"],
@@ -116,11 +116,16 @@ function upsert(
 ): { text: string; values: unknown[] } {
   const values: unknown[] = [];
   const now = `statement_timestamp() + $2::float8 * ${MS}`;
-  const given = COLUMNS.flatMap(([key, column, type]) => {
+  let emptied = 0;
+  let filled = 0;
+  const given = COLUMNS.flatMap(([key, column, type], n) => {
     const value = change[key];
     if (value === undefined) return [];
-    const next = onlyAbsent ? `coalesce(q.${column}, excluded.${column})` : `excluded.${column}`;
-    return [{ column, value: `$${values.push(value) + 3}::${type}`, next }];
+    const bit = 1 << n;
+    if (value === null) emptied |= bit;
+    else filled |= bit;
+    const absent = `CASE WHEN q.emptied & ${bit} = 0 THEN coalesce(q.${column}, excluded.${column}) ELSE q.${column} END`;
+    return [{ column, value: `$${values.push(value) + 3}::${type}`, next: onlyAbsent ? absent : `excluded.${column}` }];
   });
   if (change.paused === true) {
     const paused = (column: string): string =>
@@ -134,6 +139,9 @@ function upsert(
   const differs = given.map(({ column, next }) => `q.${column} IS DISTINCT FROM ${next}`);
   const changed = (column: string): string =>
     `${column} = CASE WHEN ${["false", ...differs].join(" OR ")} THEN excluded.${column} ELSE q.${column} END`;
+  // Not among what differs: whoever empties what is empty changes nothing that anybody sees.
+  if (!onlyAbsent)
+    given.push({ column: "emptied", value: String(emptied), next: `q.emptied & ~${filled} | ${emptied}` });
   const columns = ["name", "changed_at", "changed_by", ...given.map(({ column }) => column)];
   return {
     values,

@@ -29,7 +29,7 @@ export function queueRoom(sql: Statements, queue: string): number {
   return limit === undefined ? Infinity : limit.most - sql.get<{ held: number }>(HELD, queue, limit.most)!.held;
 }
 
-/** The columns that a change may name. */
+/** The columns that a change may name. The bit of the n-th in `emptied` is 1 << n. */
 const COLUMNS: readonly (readonly [keyof QueueChange, column: string])[] = [
   ["concurrency", "concurrency"],
   ["globalConcurrency", "global_concurrency"],
@@ -49,12 +49,17 @@ export function changeQueue(
   const made = "INSERT INTO forge_queues (name, changed_at, changed_by) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
   sql.run(made, name, now, by);
   let changes = 0;
-  for (const [key, column] of COLUMNS) {
+  for (const [n, [key, column]] of COLUMNS.entries()) {
     const value = change[key];
     if (value === undefined) continue;
-    const other = onlyAbsent ? `${column} IS NULL AND ?1 IS NOT NULL` : `${column} IS NOT ?1`;
+    const bit = 1 << n;
+    const isAbsent = `${column} IS NULL AND ?1 IS NOT NULL AND emptied & ${bit} = 0`;
+    const other = onlyAbsent ? isAbsent : `${column} IS NOT ?1`;
     const bound = typeof value === "boolean" ? Number(value) : value;
     changes += sql.run(`UPDATE forge_queues SET ${column} = ?1 WHERE name = ?2 AND ${other}`, bound, name);
+    if (onlyAbsent) continue;
+    const emptied = value === null ? `emptied | ${bit}` : `emptied & ~${bit}`;
+    sql.run(`UPDATE forge_queues SET emptied = ${emptied} WHERE name = ?`, name);
   }
   if (change.paused === true) changes += sql.run(PAUSE, now, by, name);
   if (change.paused === false) changes += sql.run(RESUME, name);

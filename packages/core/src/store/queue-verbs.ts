@@ -36,7 +36,8 @@ export interface WaitingLane {
 /** The verbs over queues. */
 export interface QueueVerbs {
   /**
-   * Writes settings of a queue, making its row if it has none; with `onlyAbsent` it writes those only that are null.
+   * Writes settings of a queue, making its row if it has none; with `onlyAbsent` it writes those only that are null, and were
+   * not emptied by a change without it.
    * `paused` keeps the instant of an earlier pause, and who it was. What changes nothing leaves no note of who said it. Answers
    * the version of the orders that says so.
    */
