@@ -44,3 +44,9 @@ function anchors(text: string): Set<string> {
     ),
   );
 }
+
+test("every page of the docs is linked from the README", async () => {
+  const readme = await read("README.md");
+  const pages = (await readdir(join(root, "docs"))).filter((name) => name.endsWith(".md"));
+  expect(pages.filter((name) => !readme.includes(`(docs/${name})`))).toEqual([]);
+});

@@ -17,6 +17,7 @@ import { sendMailJob } from "./mail/send-mail.ts";
 import { refuseUnknownOptions } from "./options.ts";
 import { createQueues } from "./queues.ts";
 import { createRateLimits } from "./rate-limits.ts";
+import { refuseUnregistered } from "./registered.ts";
 import { checkRoute, routed } from "./route.ts";
 import type { NewJob } from "./store.ts";
 import { checkWorkerOptions } from "./worker-options.ts";
@@ -197,23 +198,6 @@ export function createForge(options: ForgeOptions): Forge {
     identity: () => store.identity(),
     ping: () => store.ping(),
   };
-}
-
-function refuseUnregistered(job: JobDefinition, definitions: ReadonlyMap<string, JobDefinition>): void {
-  if (typeof job?.run !== "function" || typeof job.name !== "string") {
-    throw new ForgeError(
-      "BAD_REQUEST",
-      `A dispatch takes a job that defineJob made, and then its input; got ${shown(job)}.`,
-    );
-  }
-  const registered = definitions.get(job.name);
-  if (registered === job) return;
-  throw new ForgeError(
-    "NOT_FOUND",
-    registered === undefined
-      ? `The job ${shown(job.name)} is not registered here; pass it in createForge({ jobs }).`
-      : `The job ${shown(job.name)} is registered here with another definition than the one that was passed; pass the same object in createForge({ jobs }).`,
-  );
 }
 
 /** Whether a job may go straight into a free slot: one with keys of either kind has to look for who holds them first. */

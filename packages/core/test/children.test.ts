@@ -70,6 +70,8 @@ test("an input or an option that cannot be is refused before anything is stored"
       await ctx.dispatchChild(child, 1, { owner: "bob" } as object).catch(noted);
       await ctx.dispatchChild(child, 1, { tx: {} } as object).catch(noted);
       await ctx.dispatchChild(stranger, 1).catch(noted);
+      await ctx.dispatchChild(undefined as never, 1).catch(noted);
+      await ctx.waitForJobs("none" as never).catch(noted);
       // Nobody awaits this one, and the process lives on.
       void ctx.dispatchChild(child, 1n);
     },
@@ -77,7 +79,7 @@ test("an input or an option that cannot be is refused before anything is stored"
   await using world = await openWorld({ jobs: [parent, child] });
   const id = await world.forge.dispatch(parent, {});
   expect(await world.forge.jobs.wait(id)).toMatchObject({ status: "completed" });
-  expect(codes).toEqual(["INVALID_ARGS", "BAD_REQUEST", "BAD_REQUEST", "NOT_FOUND"]);
+  expect(codes).toEqual(["INVALID_ARGS", "BAD_REQUEST", "BAD_REQUEST", "NOT_FOUND", "BAD_REQUEST", "BAD_REQUEST"]);
   expect((await world.forge.jobs.list({ parent: id })).jobs).toEqual([]);
 });
 

@@ -53,7 +53,7 @@ export class CallerTransactions {
     const { path } = this.#connection;
     if (!(tx instanceof DatabaseSync)) {
       throw refused(
-        `\`tx\` is ${nameOf(tx)}; for this store it is a DatabaseSync of node:sqlite, open on ${path}, after BEGIN.`,
+        `\`tx\` must be, for this store, a DatabaseSync of node:sqlite, open on ${path}, after BEGIN; got ${nameOf(tx)}.`,
       );
     }
     if (!tx.isOpen) throw refused("`tx` is a DatabaseSync that is closed.");
@@ -85,9 +85,12 @@ export class CallerTransactions {
   }
 }
 
+/** What a value is, and not what it holds, which may be a password. */
 function nameOf(value: unknown): string {
-  if (typeof value !== "object" || value === null) return value === null ? "null" : `a ${typeof value}`;
-  return `a ${value.constructor?.name ?? "plain object"}`;
+  if (value === null || value === undefined) return String(value);
+  return typeof value === "object"
+    ? `an object of the class ${value.constructor?.name ?? "null"}`
+    : `a ${typeof value}`;
 }
 
 function refused(sentence: string): ForgeError {

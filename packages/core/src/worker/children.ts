@@ -4,10 +4,11 @@ import type { ChildOptions } from "../child-types.ts";
 import type { JobDefinition } from "../define.ts";
 import type { DispatchOptions } from "../dispatch.ts";
 import { ChildFailed, type ChildFailure } from "../child-failed.ts";
-import { ForgeError } from "../errors.ts";
+import { ForgeError, shown } from "../errors.ts";
 import { checkId } from "../id.ts";
 import { refuseUnknownOptions } from "../options.ts";
 import type { JobAborted } from "../outcomes.ts";
+import { checkDefinition } from "../registered.ts";
 import type { ChildCall, ChildResult, ClaimedJob, JobRecord, NewJob, Store } from "../store.ts";
 import { serialiseInput } from "../values.ts";
 import { Batches } from "./batches.ts";
@@ -147,6 +148,7 @@ export class RunChildren {
   /** See `JobContext.dispatchChild`. */
   async dispatch(job: JobDefinition, input: unknown, options: ChildOptions = {}): Promise<string> {
     refuseUnknownOptions("dispatchChild", options, OPTION_NAMES);
+    checkDefinition(job);
     const { id, claimNo, owner } = this.#link.job;
     // Before anything is waited for, so that calls count in the order in which the handler makes them.
     const key = this.#nextKey(job.name, serialiseInput(input, "The input"));
@@ -202,7 +204,10 @@ export class RunChildren {
 
   async #checked(ids: readonly string[]): Promise<string[]> {
     if (!Array.isArray(ids) || ids.length > MOST_AWAITED) {
-      throw new ForgeError("BAD_REQUEST", `waitForJobs takes a list of at most ${MOST_AWAITED} ids of children.`);
+      throw new ForgeError(
+        "BAD_REQUEST",
+        `waitForJobs takes a list of at most 100,000 ids of children; got ${Array.isArray(ids) ? ids.length : shown(ids)}.`,
+      );
     }
     const distinct = [...new Set(ids.map((id: string) => checkId(id, "A child's id")))];
     const strangers = await this.#desk.strangers(
