@@ -18,6 +18,8 @@ export function forgeOnPostgres(serverUrl: string): Contender {
       const pools: pg.Pool[] = [];
       const openStore = (): Store => {
         const pool = new pg.Pool({ connectionString: database.url, max: POOL_SIZE });
+        // The database goes before the last connections have said goodbye.
+        pool.on("error", () => {});
         pools.push(pool);
         return postgresStore({ pool });
       };

@@ -8,30 +8,35 @@ import { table } from "../table.ts";
 
 /**
  * Whether a transaction that somebody left open slows the work: nothing that ends meanwhile can be vacuumed away. Drains
- * follow each other on one database, half of them beside such a transaction, for as long as the scenario may take.
+ * follow each other on two databases in turn, one of them with such a transaction, for as long as the scenario may take.
  */
 export const heldTransaction: Scenario = {
   key: "held",
   title: "drains while a transaction is held open",
   async run({ server, minutes, say }) {
     const rates = { free: [] as number[], held: [] as number[] };
+    // Drains of both kinds take turns, so that a checkpoint or a noisy neighbour meets both.
+    const sides = [];
     for (const kind of ["free", "held"] as const) {
       const database = await createDatabase(server.url);
       const holder = new pg.Client({ connectionString: database.url });
       await holder.connect();
       const session = await forgeOnPostgres(server.url).open({ url: database.url });
-      await session.dispatch(BATCH, BATCH);
       if (kind === "held") {
         await holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
         await holder.query("SELECT count(*) FROM forge_live");
       }
-      const until = performance.now() + (minutes * 60_000) / 2;
-      while (performance.now() < until) {
+      sides.push({ kind, database, holder, session });
+    }
+    const until = performance.now() + minutes * 60_000;
+    while (performance.now() < until) {
+      for (const { kind, session } of sides) {
         await session.dispatch(DRAIN_JOBS, BATCH);
-        const jobs = DRAIN_JOBS + (rates[kind].length === 0 ? BATCH : 0);
-        rates[kind].push((jobs / (await session.drain(jobs, CONCURRENCY))) * 1_000);
+        rates[kind].push((DRAIN_JOBS / (await session.drain(DRAIN_JOBS, CONCURRENCY))) * 1_000);
         say(`held, ${kind}: ${rates[kind].at(-1)?.toFixed(0)} jobs/s`);
       }
+    }
+    for (const { database, holder, session } of sides) {
       await session.close();
       await holder.end();
       await database.drop();
