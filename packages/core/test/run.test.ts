@@ -239,7 +239,7 @@ test("heartbeat restarts the timeout's clock", async () => {
         await new Promise((resolve) => setTimeout(resolve, 20));
         await ctx.heartbeat();
       }
-      return "through";
+      return ctx.signal.aborted ? "told to stop" : "through";
     },
   });
   await using world = await openWorld({ jobs: [steady] });

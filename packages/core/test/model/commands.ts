@@ -47,9 +47,11 @@ class Step implements fc.AsyncCommand<Model, World> {
 async function expectSame(model: Model, { other }: World): Promise<void> {
   const ids = [...model.jobs.keys()];
   const rows = new Map((await other.jobs.get({ ids })).map((row) => [row.id, row]));
-  for (const [id, { status, attempts, maxAttempts, progress, message, revision, discarded }] of model.jobs) {
+  for (const [id, { job, status, attempts, maxAttempts, progress, message, revision, discarded }] of model.jobs) {
     const { discardedAt, ...row } = rows.get(id)!;
     expect({ ...row, discarded: discardedAt !== null }).toMatchObject({
+      priority: job.priority,
+      input: job.input,
       status,
       attempts,
       maxAttempts,
@@ -107,6 +109,15 @@ const insert = fc.array(jobArbitrary, { minLength: 1, maxLength: 3 }).map(
     new Step(`insert ${shown(given)}`, async (model, { store }) => {
       const jobs = given.map((one) => newJob(one));
       expect(await store.jobs.insert({ jobs })).toEqual(model.insert(jobs));
+    }),
+);
+
+// One at a time: of several for one holder a store may write the last alone, or each.
+const replace = fc.tuple(jobArbitrary, fc.integer()).map(
+  ([given, n]) =>
+    new Step(`replace ${shown(given)}`, async (model, { store }) => {
+      const job = newJob({ ...given, input: shown(n), replace: true });
+      expect(await store.jobs.insert({ jobs: [job] })).toEqual(model.insert([job]));
     }),
 );
 
@@ -355,6 +366,7 @@ const nextDue = fc.subarray([...TYPES], { minLength: 1 }).map(
 export const COMMANDS: fc.Arbitrary<fc.AsyncCommand<Model, World>>[] = [
   insert,
   insert,
+  replace,
   insertClaimed,
   claim,
   claim,

@@ -8,7 +8,8 @@ export const MINUTE_MS = 60_000;
 
 /** What the model knows of a job. Times are offsets of the tests' clock: what passes by itself is far below a minute. */
 export interface ModelJob {
-  readonly job: NewJob;
+  /** As it was dispatched, or replaced last. */
+  job: NewJob;
   status: StoredJobStatus;
   dueMs: number;
   attempts: number;
@@ -61,6 +62,7 @@ export class Model {
       const holders = job.keys.map((key) => this.holderOf(key));
       const holder = holders.find((held) => held !== null) ?? null;
       if (holder === null) this.#add(job);
+      else if (job.replace === true) this.#replace(this.jobs.get(holder)!, job);
       for (const [n, claim] of job.keys.entries()) {
         // A job that meets a holder brings that its windows; a key that goes by its job's end stays free.
         if (holders[n] !== null || (holder !== null && claim.hold.kind === "job")) continue;
@@ -68,6 +70,16 @@ export class Model {
       }
       return { id: holder ?? job.id, created: holder === null };
     });
+  }
+
+  #replace(held: ModelJob, { type, priority, input, maxAttempts, due }: NewJob): void {
+    if (held.status !== "pending" || held.job.type !== type) return;
+    held.job = { ...held.job, priority, input, maxAttempts };
+    held.dueMs = this.nowMs + ("delayMs" in due ? due.delayMs : 0);
+    held.maxAttempts = held.attempts + maxAttempts;
+    held.revision++;
+    held.progress = null;
+    held.message = null;
   }
 
   insertClaimed(job: NewJob, worker: string): boolean {
