@@ -51,6 +51,40 @@ test("a handler's ctx says which job and run it is, and holds what createForge w
   ]);
 });
 
+test("every member of ctx works when it is taken out of it", async () => {
+  const child = defineJob("child", { run: (_ctx, input: { n: number }) => input.n });
+  const seen: unknown[] = [];
+  const parent = defineJob("parent", {
+    run: async (ctx) => {
+      const { log, signal, progress, heartbeat, isCancelRequested, save, saved, dispatch, jobs, fetch, rateLimit } =
+        ctx;
+      const { dispatchChild, waitForJobs, trackChildren, settleIn } = ctx;
+      log.info("taken out");
+      progress(40, "taken out");
+      await heartbeat();
+      await save("key", 1);
+      trackChildren();
+      const [output] = await waitForJobs([await dispatchChild(child, { n: 7 })]);
+      const other = await jobs.wait(await dispatch(child, { n: 8 }));
+      await settleIn("no transaction").catch((error: unknown) => seen.push((error as { code: string }).code));
+      seen.push(
+        signal.aborted,
+        isCancelRequested(),
+        saved["key"],
+        output,
+        other.output,
+        typeof fetch,
+        typeof rateLimit.drain,
+      );
+      seen.push(ctx.log === log, ctx.signal === signal, ctx.fetch === fetch, ctx.rateLimit === rateLimit);
+    },
+  });
+  await using world = await openWorld({ jobs: [parent, child] });
+  const job = await world.forge.jobs.wait(await world.forge.dispatch(parent, {}));
+  expect(job).toMatchObject({ status: "completed", message: "taken out" });
+  expect(seen).toEqual(["BAD_REQUEST", false, false, 1, 7, 8, "function", "function", true, true, true, true]);
+});
+
 test("a job that throws is retried until its runs are spent, then failed, whole for operators and closed for watchers", async () => {
   const broken = defineJob("broken", {
     retry: { maxAttempts: 3, ...soon },

@@ -166,12 +166,20 @@ export class Run implements UpdateSource {
     if (this.#settled) throw aborted("LEASE_LOST");
   }
 
-  async #call(): Promise<unknown> {
-    if (this.job.claimNo > 1) await this.#parts.loadSaved();
-    const { definition } = this;
-    // Without a schema nothing is to be waited for: a small handler starts within this turn.
-    const input =
-      definition.input === null ? JSON.parse(this.job.input) : await parsedInput(definition, this.job.input);
+  /** Calls the handler, within this turn where nothing is to be waited for before or after it. */
+  #call(): unknown {
+    const { definition, job } = this;
+    const { input, output, isolate } = definition;
+    if (job.claimNo > 1 || input !== null || output !== null || isolate !== null || this.#hooks !== null)
+      return this.#callPrepared();
+    this.#parts.called = { ctx: this.#parts.ctx, input: JSON.parse(job.input) };
+    return definition.run(this.#parts.ctx, this.#parts.called.input);
+  }
+
+  async #callPrepared(): Promise<unknown> {
+    const { definition, job } = this;
+    if (job.claimNo > 1) await this.#parts.loadSaved();
+    const input = definition.input === null ? JSON.parse(job.input) : await parsedInput(definition, job.input);
     const { ctx } = this.#parts;
     if (this.#hooks !== null) {
       await this.#hooks.before();
