@@ -272,6 +272,32 @@ export const keyedLimitsSuite: Suite = {
       },
     },
     {
+      name: "a key with room is found behind and before 1,200 without, by claims that follow each other",
+      async run({ store, other }) {
+        const blocked = Array.from({ length: 1_200 }, (_, n) => `m${n}`);
+        await insert(store, [...blocked, ...blocked]);
+        let held = 0;
+        for (let claims = 0; held < blocked.length && claims < 10; claims++)
+          held += (await take(store, { limit: 1_000 })).length;
+        expect(held).toBe(blocked.length);
+        for (const through of [store, other]) {
+          await insert(through, ["a"]);
+          await insert(through, ["z"]);
+          const found: string[] = [];
+          for (let claims = 0; found.length < 2 && claims < 12; claims++) {
+            if (claims > 0) expect(await nextDue(through)).toBe(0);
+            found.push(...names(await take(through)));
+          }
+          expect(found.toSorted()).toEqual(["a0", "z0"]);
+          for (let claims = 0; claims < 12 && (await nextDue(through)) !== null; claims++)
+            expect(await take(through)).toEqual([]);
+          expect(await nextDue(through)).toBeNull();
+          for (const job of await store.jobs.list({ status: "claimed", limit: 5_000 }))
+            if (["a", "z"].includes((JSON.parse(job.input) as string)[0]!)) await cancelJob(store, job.id);
+        }
+      },
+    },
+    {
       name: "the limit of the queue counts as well",
       async run({ store }) {
         await store.queues.change({ name: "default", change: { globalConcurrency: 3 }, onlyAbsent: false });

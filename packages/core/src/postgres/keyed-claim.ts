@@ -1,7 +1,8 @@
+import { KEYS_AT_ONCE, type KeyRound, KeyWalks, roundOf } from "../key-walk.ts";
 import type { ClaimLimits, KeyedType } from "../store.ts";
 import type { Bound, ClaimedRow, ClaimTake } from "./claim-statements.ts";
 import type { Database } from "./database.ts";
-import { KeyedStatements, type KeyRange, type WaitingRow } from "./keyed-statements.ts";
+import { KeyedStatements, type KeyRange, type RangeEnd, type WaitingRow } from "./keyed-statements.ts";
 import type { Row } from "./session.ts";
 
 /** Runs a statement on its own, or in a transaction. */
@@ -18,7 +19,7 @@ export interface KeyedWaiting {
 export class KeyedClaim {
   readonly #database: Database;
   readonly #statements: KeyedStatements;
-  readonly #lastKeys = new Map<string, string>();
+  readonly #walks = new KeyWalks();
   readonly #turns = new Map<string, number>();
 
   constructor(database: Database) {
@@ -29,7 +30,8 @@ export class KeyedClaim {
   async waiting(run: Run, queue: string, { keyed }: ClaimLimits): Promise<KeyedWaiting> {
     if (keyed.length === 0) return { parked: [], due: [] };
     const types = keyed.map(({ type }) => type);
-    const rows = await run<WaitingRow>(this.#statements.waiting(queue, types, this.#database.offsetMs));
+    const cursors = types.map((type) => this.#walks.of(queue, type).cursor);
+    const rows = await run<WaitingRow>(this.#statements.waiting(queue, types, this.#database.offsetMs, cursors));
     const those = (isThat: (row: WaitingRow) => boolean): KeyedType[] =>
       rows.filter(isThat).flatMap(([n]) => keyed[n - 1] ?? []);
     return { parked: those(([, isParked]) => isParked), due: those(([, , isDue]) => isDue) };
@@ -52,26 +54,42 @@ export class KeyedClaim {
     return taken;
   }
 
-  /** Whether one of the parked jobs could be taken now. */
+  /** Whether one of the parked jobs could be taken now, or there are keys that the claims have not looked at yet. */
   async hasRoom(run: Run, queue: string, parked: readonly KeyedType[]): Promise<boolean> {
     for (const type of parked) {
-      const found = await run(this.#statements.isFree({ ...type, queue, after: "", upTo: null }));
+      if (this.#walks.of(queue, type.type).round !== null) return true;
+      const range = { ...type, queue, after: "", upTo: null, keys: KEYS_AT_ONCE };
+      const found = await run(this.#statements.isFree(range));
       if (found.length > 0) return true;
     }
     return false;
   }
 
   async #takeType(run: Run, queue: string, type: KeyedType, take: ClaimTake): Promise<ClaimedRow[]> {
-    const name = `${queue}\0${type.type}`;
-    const last = this.#lastKeys.get(name) ?? "";
-    const rows = await this.#takeRange(run, { ...type, queue, after: last, upTo: null }, take);
-    if (rows.length < take.limit && last !== "") {
-      const limit = take.limit - rows.length;
-      rows.push(...(await this.#takeRange(run, { ...type, queue, after: "", upTo: last }, { ...take, limit })));
+    const walk = this.#walks.of(queue, type.type);
+    const { start, wrapped } = roundOf(walk);
+    const rows: ClaimedRow[] = [];
+    let keys = KEYS_AT_ONCE;
+    let after = walk.cursor;
+    const go = (cursor: string, round: KeyRound | null): ClaimedRow[] => {
+      this.#walks.set(queue, type.type, { cursor, round });
+      return rows;
+    };
+    for (let isLast = wrapped; ; isLast = true) {
+      const range = { ...type, queue, after, upTo: isLast && start !== "" ? start : null, keys };
+      const taken = await this.#takeRange(run, range, { ...take, limit: take.limit - rows.length });
+      rows.push(...taken);
+      const lastTaken = taken.length > 0 ? keyOf(taken.at(-1)!) : "";
+      if (rows.length >= take.limit) return go(lastTaken, null);
+      // Keys of which all was taken are no longer there to be counted.
+      keys -= new Set(taken.map(keyOf)).size;
+      if (keys <= 0) return go(lastTaken, { start, wrapped: isLast });
+      const [[last, seen] = ["", 0]] = await run<RangeEnd>(this.#statements.end({ ...range, keys }));
+      keys -= seen;
+      if (keys <= 0) return go(byBytes(last, lastTaken) < 0 ? lastTaken : last, { start, wrapped: isLast });
+      if (isLast) return go(rows.length > 0 ? keyOf(rows.at(-1)!) : walk.cursor, null);
+      after = "";
     }
-    const end = rows.at(-1);
-    if (end !== undefined) this.#lastKeys.set(name, keyOf(end));
-    return rows;
   }
 
   async #takeRange(run: Run, range: KeyRange, take: ClaimTake): Promise<ClaimedRow[]> {

@@ -71,7 +71,7 @@ export function claim(tx: WriteTx, args: ClaimArgs, turn: number, turns: KeyTurn
     const limit = most - jobs.length;
     const first = (claims >> 1) % Math.max(limits.keyed.length, 1);
     const types = [...limits.keyed.slice(first), ...limits.keyed.slice(0, first)];
-    jobs.push(...takeKeyed(tx, types, { queue, no, limit, lastKeys: turns.lastKeys }));
+    jobs.push(...takeKeyed(tx, types, { queue, no, limit, walks: turns.walks }));
   };
   // Those with keys and those without take turns at coming first.
   for (const takes of claims % 2 === 0 ? [takesPlain, takesKeyed] : [takesKeyed, takesPlain]) takes();
@@ -132,10 +132,11 @@ export function nextDue(
   sql: Statements,
   { queue, types, limits }: Pick<ClaimArgs, "queue" | "types" | "limits">,
   now: number,
+  { walks }: KeyTurns,
 ): number | null {
   if (limits?.global === true && queueRoom(sql, queue) <= 0) return null;
   const instants = ranges(sql, queue, types).map(({ dueAt }) => dueAt - now);
-  const keyed = limits === undefined ? null : nextKeyed(sql, queue, limits.keyed, now);
+  const keyed = limits === undefined ? null : nextKeyed(sql, queue, limits.keyed, { now, walks });
   if (keyed !== null) instants.push(keyed);
   return instants.length === 0 ? null : Math.max(0, Math.min(...instants));
 }

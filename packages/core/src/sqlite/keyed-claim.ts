@@ -1,3 +1,4 @@
+import { KEYS_AT_ONCE, type KeyRound, KeyWalks, roundOf } from "../key-walk.ts";
 import { keyedLane } from "../lane.ts";
 import { PRIORITIES, type ClaimedJob, type KeyedType } from "../store.ts";
 import type { Statements } from "./statements.ts";
@@ -16,7 +17,7 @@ const PARK = `
 // One descent into the index for each step from a key to the next.
 const NEXT_KEY = `
   SELECT limit_key AS key FROM forge_live INDEXED BY forge_live_parked
-  WHERE lane = ? AND parked_at IS NOT NULL AND limit_key > ? AND queue = ? AND job_type = ?
+  WHERE lane = ? AND parked_at IS NOT NULL AND limit_key > ? AND (? IS NULL OR limit_key <= ?) AND queue = ? AND job_type = ?
   ORDER BY limit_key LIMIT 1`;
 
 const HELD = `
@@ -62,8 +63,7 @@ interface ParkedRow {
 
 /** Whose turn it is; it only says where the next claim begins. */
 export class KeyTurns {
-  /** With which key the last claim of a type in a queue ended. */
-  readonly lastKeys: Map<string, string> = new Map();
+  readonly walks: KeyWalks = new KeyWalks();
   readonly #claims = new Map<string, number>();
 
   /** Counts the claims of a queue. */
@@ -79,7 +79,7 @@ interface KeyedTaking {
   /** The worker's number. */
   readonly no: number;
   readonly limit: number;
-  readonly lastKeys: Map<string, string>;
+  readonly walks: KeyWalks;
 }
 
 /** Takes jobs with concurrency keys: key by key in turn, of each what its limit leaves. */
@@ -94,12 +94,23 @@ export function takeKeyed(tx: WriteTx, types: readonly KeyedType[], taking: Keye
 }
 
 /** When the next of these jobs could be taken: 0 for now; null if none waits, or only such as have no room. */
-export function nextKeyed(sql: Statements, queue: string, types: readonly KeyedType[], now: number): number | null {
+export function nextKeyed(
+  sql: Statements,
+  queue: string,
+  types: readonly KeyedType[],
+  { now, walks }: { readonly now: number; readonly walks: KeyWalks },
+): number | null {
   const instants: number[] = [];
   for (const type of types) {
     const due = sql.get<{ dueAt: number | null }>(NEXT_READY, keyedLane(queue, type.type), queue, type.type);
     if (due?.dueAt != null) instants.push(due.dueAt);
-    for (const key of keys(sql, queue, type.type, "")) if (freeOf(sql, queue, type, key) > 0) return 0;
+    // There are keys that the claims have not looked at yet.
+    if (walks.of(queue, type.type).round !== null) return 0;
+    let seen = 0;
+    for (const key of keys(sql, queue, type.type, "", null)) {
+      if (seen++ === KEYS_AT_ONCE) break;
+      if (freeOf(sql, queue, type, key) > 0) return 0;
+    }
   }
   return instants.length === 0 ? null : Math.max(0, Math.min(...instants) - now);
 }
@@ -108,30 +119,33 @@ function park({ sql, now }: WriteTx, queue: string, type: string): void {
   for (const priority of PRIORITIES.keys()) sql.run(PARK, keyedLane(queue, type), priority, now, queue, type);
 }
 
-function takeType(tx: WriteTx, type: KeyedType, { queue, no, limit, lastKeys }: KeyedTaking): ClaimedJob[] {
-  const name = `${queue}\0${type.type}`;
-  const last = lastKeys.get(name) ?? "";
+function takeType(tx: WriteTx, type: KeyedType, { queue, no, limit, walks }: KeyedTaking): ClaimedJob[] {
+  const walk = walks.of(queue, type.type);
+  const { start, wrapped } = roundOf(walk);
   const jobs: ClaimedJob[] = [];
-  const visited = new Set<string>();
-  const takeFrom = (key: string): boolean => {
-    visited.add(key);
-    const free = Math.min(freeOf(tx.sql, queue, type, key), limit - jobs.length);
-    if (free > 0) {
-      jobs.push(...takeKey(tx, queue, type.type, key, free, no));
-      lastKeys.set(name, key);
-    }
-    return jobs.length < limit;
+  let seen = 0;
+  let cursor = walk.cursor;
+  const go = (next: string, round: KeyRound | null): ClaimedJob[] => {
+    walks.set(queue, type.type, { cursor: next, round });
+    return jobs;
   };
-  for (const key of keys(tx.sql, queue, type.type, last)) if (!takeFrom(key)) return jobs;
-  // What was left out before the last key is as good as what comes behind it.
-  for (const key of keys(tx.sql, queue, type.type, "")) if (visited.has(key) || !takeFrom(key)) break;
-  return jobs;
+  for (let isLast = wrapped; ; isLast = true) {
+    const after = isLast && !wrapped ? "" : walk.cursor;
+    for (const key of keys(tx.sql, queue, type.type, after, isLast && start !== "" ? start : null)) {
+      if (seen++ === KEYS_AT_ONCE) return go(cursor, { start, wrapped: isLast });
+      const free = Math.min(freeOf(tx.sql, queue, type, key), limit - jobs.length);
+      if (free > 0) jobs.push(...takeKey(tx, queue, type.type, key, free, no));
+      cursor = key;
+      if (jobs.length >= limit) return go(key, null);
+    }
+    if (isLast) return go(cursor, null);
+  }
 }
 
-/** The keys of which jobs are parked, from behind one on. */
-function* keys(sql: Statements, queue: string, type: string, after: string): Generator<string> {
+/** The keys of which jobs are parked, from behind one on, to another. */
+function* keys(sql: Statements, queue: string, type: string, after: string, upTo: string | null): Generator<string> {
   for (let last = after; ;) {
-    const next = sql.get<{ key: string }>(NEXT_KEY, keyedLane(queue, type), last, queue, type);
+    const next = sql.get<{ key: string }>(NEXT_KEY, keyedLane(queue, type), last, upTo, upTo, queue, type);
     if (next === undefined) return;
     yield next.key;
     last = next.key;

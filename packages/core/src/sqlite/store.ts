@@ -95,7 +95,7 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       },
       insertClaimed: ({ job, workerId }) => write((tx) => insertClaimed(tx, job, workerId)),
       claim: (args) => write((tx) => claim(tx, args, claims++, keyTurns)),
-      nextDue: (args) => read((sql) => nextDue(sql, args, time.now())),
+      nextDue: (args) => read((sql) => nextDue(sql, args, time.now(), keyTurns)),
       update: ({ updates }) => write((tx) => update(tx, updates)),
       async settleIn({ tx, ...run }) {
         return callers.run(tx, (sql) => settleIn(quietly(sql, time.now()), run));
