@@ -45,8 +45,8 @@ function methodOf(prototype: object, name: string): (...args: unknown[]) => unkn
 }
 
 /**
- * Inside a transaction its first statement stands for all that follow until its end: whichever it is, nothing of the
- * transaction is there afterwards, and the answers are given in the same turn of the event loop.
+ * Inside a transaction its first statement stands for all that follow until its end: whichever of them is the last, nothing
+ * of the transaction is there afterwards.
  */
 function watchSqlite(done: (sql: string) => void): void {
   const databases = new WeakMap<StatementSync, DatabaseSync>();

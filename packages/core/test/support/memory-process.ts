@@ -11,6 +11,10 @@ export interface MemorySettings {
   readonly jobs: number;
   /** Jobs to have waiting between two looks. */
   readonly pending: number;
+  /** Jobs that dispatch a child and wait for it. */
+  readonly parents: number;
+  /** How many of them end between two looks. */
+  readonly ended: number;
 }
 
 /** Bytes of live heap. */
@@ -18,15 +22,22 @@ export interface MemoryReport {
   readonly afterSomeJobs: number;
   readonly afterManyJobs: number;
   readonly withPending: number;
+  /** While as many parents wait as may, and the others for their turn. */
+  readonly withParents: number;
+  readonly afterSomeParents: number;
+  /** Parents whose handlers had begun and not ended, at most. */
+  readonly mostParents: number;
 }
 
 const BATCH = 1_000;
 const WARM_UP = 10_000;
 const SLOTS = 10;
 
-const { address, jobs, pending } = JSON.parse(process.argv[2] ?? "") as MemorySettings;
+const { address, jobs, pending, parents, ended } = JSON.parse(process.argv[2] ?? "") as MemorySettings;
 
-const counts = { ran: 0, waiting: 0 };
+const counts = { ran: 0, waiting: 0, begun: 0, wentOn: 0 };
+let mostParents = 0;
+const weaned = Promise.withResolvers<void>();
 const quick = defineJob("quick", { run: () => void counts.ran++ });
 const stuck = defineJob("stuck", {
   run: (ctx) => {
@@ -34,12 +45,21 @@ const stuck = defineJob("stuck", {
     return new Promise<void>((resolve) => ctx.signal.addEventListener("abort", () => resolve()));
   },
 });
+const child = defineJob("child", { queue: "children", run: () => weaned.promise });
+const parent = defineJob("parent", {
+  queue: "families",
+  run: async (ctx) => {
+    mostParents = Math.max(mostParents, ++counts.begun - counts.wentOn);
+    await ctx.waitForJobs([await ctx.dispatchChild(child, {})]);
+    counts.wentOn++;
+  },
+});
 const inputs = Array.from({ length: BATCH }, (_, n) => ({ n }));
 
 const forge = createForge({
   store: openStore(address),
-  jobs: [quick, stuck],
-  worker: { queues: { default: SLOTS } },
+  jobs: [quick, stuck, parent, child],
+  worker: { queues: { default: SLOTS, families: SLOTS, children: SLOTS } },
   logger: silent,
 });
 await forge.start();
@@ -50,7 +70,14 @@ const afterManyJobs = await liveBytes();
 for (let n = 0; n < pending; n += BATCH) await forge.dispatchMany(stuck, inputs);
 await reach("waiting", SLOTS);
 const withPending = await liveBytes();
-const report: MemoryReport = { afterSomeJobs, afterManyJobs, withPending };
+for (let n = 0; n < parents; n += BATCH) await forge.dispatchMany(parent, inputs);
+await reach("begun", Math.min(parents, 10 * SLOTS));
+const withParents = await liveBytes();
+weaned.resolve();
+await reach("wentOn", ended);
+const afterSomeParents = await liveBytes();
+const heaps = { afterSomeJobs, afterManyJobs, withPending, withParents, afterSomeParents };
+const report: MemoryReport = { ...heaps, mostParents };
 process.send?.(report, () => process.exit(0));
 
 async function runQuick(count: number): Promise<void> {
