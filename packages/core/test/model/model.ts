@@ -1,28 +1,24 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
-import type { ClaimedJob, KeyClaim, NewJob, Outcome, RetryResult, RunUpdate } from "../../src/store.ts";
-import { PRIORITIES } from "../../src/store.ts";
+import type {
+  CancelResult,
+  ChildCall,
+  ChildResult,
+  ClaimedJob,
+  DeleteResult,
+  DiscardResult,
+  InsertResult,
+  NewJob,
+  Outcome,
+  RetryResult,
+  RunUpdate,
+} from "../../src/store.ts";
+import type { ModelBucket } from "./model-bucket.ts";
+import type { ModelCron } from "./model-cron.ts";
+import { counts, hasEnded, isDead, isHeld, keepOf, type ModelJob, ownTime, waits } from "./model-job.ts";
+import { ModelKeys } from "./model-keys.ts";
+import type { Reach } from "./reach.ts";
 
-export const QUEUE = "default";
-export const MAX_DEATHS = 3;
-export const MINUTE_MS = 60_000;
-
-/** What the model knows of a job. Times are offsets of the tests' clock: what passes by itself is far below a minute. */
-export interface ModelJob {
-  /** As it was dispatched, or replaced last. */
-  job: NewJob;
-  status: StoredJobStatus;
-  dueMs: number;
-  attempts: number;
-  maxAttempts: number;
-  claimNo: number;
-  deaths: number;
-  revision: number;
-  progress: number | null;
-  message: string | null;
-  worker: string | null;
-  endedMs: number;
-  discarded: boolean;
-}
+export const QUEUES: readonly string[] = ["default", "media"];
 
 /** A claim that a worker knows of: it was answered. */
 export interface ModelRun {
@@ -30,81 +26,82 @@ export interface ModelRun {
   readonly claimNo: number;
 }
 
-const HELD: readonly StoredJobStatus[] = ["claimed", "running", "cancel_requested"];
-const WAITING: readonly StoredJobStatus[] = ["pending", "retry"];
-const ENDED: readonly StoredJobStatus[] = ["completed", "failed", "dead_letter", "cancelled"];
-
 /** All rules of a job's life, over plain maps: what every store has to do, told without a database. */
 export class Model {
+  readonly reach: Reach;
+  /** The store's clock when the walk began. */
+  readonly beganAt: number;
   readonly jobs = new Map<string, ModelJob>();
-  readonly keys = new Map<string, { jobId: string; claim: KeyClaim; sinceMs: number }>();
+  readonly deleted = new Set<string>();
+  readonly keys: ModelKeys = new ModelKeys(this.jobs);
+  /** What runs called their children, by the parent's id. */
+  readonly children = new Map<string, { key: string | null; readonly id: string }[]>();
+  readonly queues = new Map(QUEUES.map((name) => [name, { paused: false, limit: null as number | null }]));
   readonly workers = new Set<string>();
+  readonly draining = new Set<string>();
   readonly runs: ModelRun[] = [];
+  bucket: ModelBucket | null = null;
+  cron: ModelCron | null = null;
   nowMs = 0;
-  paused = false;
 
-  holderOf({ key }: KeyClaim): string | null {
-    const entry = this.keys.get(key);
-    if (entry === undefined) return null;
-    const { hold } = entry.claim;
-    if (hold.kind === "window") return this.nowMs < entry.sinceMs + hold.ms ? entry.jobId : null;
-    const holder = this.jobs.get(entry.jobId)!;
-    if (!ENDED.includes(holder.status)) return entry.jobId;
-    const isKept =
-      holder.status === "completed" &&
-      (hold.afterCompletionMs === null || this.nowMs < holder.endedMs + hold.afterCompletionMs);
-    return isKept ? entry.jobId : null;
+  constructor(reach: Reach, beganAt: number) {
+    this.reach = reach;
+    this.beganAt = beganAt;
   }
 
   /** Answers the ids that the caller gets. */
-  insert(jobs: readonly NewJob[]): { id: string; created: boolean }[] {
+  insert(jobs: readonly NewJob[], parentId: string | null = null): InsertResult[] {
     return jobs.map((job) => {
-      const holders = job.keys.map((key) => this.holderOf(key));
+      const holders = job.keys.map((key) => this.keys.holderOf(key, this.nowMs));
       const holder = holders.find((held) => held !== null) ?? null;
-      if (holder === null) this.#add(job);
-      else if (job.replace === true) this.#replace(this.jobs.get(holder)!, job);
+      if (holder === null) this.#add(job, parentId);
+      else this.#meet(holder, job);
       for (const [n, claim] of job.keys.entries()) {
         // A job that meets a holder brings that its windows; a key that goes by its job's end stays free.
         if (holders[n] !== null || (holder !== null && claim.hold.kind === "job")) continue;
-        this.keys.set(claim.key, { jobId: holder ?? job.id, claim, sinceMs: this.nowMs });
+        this.keys.take(claim, holder ?? job.id, this.nowMs);
       }
       return { id: holder ?? job.id, created: holder === null };
     });
   }
 
-  #replace(held: ModelJob, { type, priority, input, maxAttempts, due }: NewJob): void {
-    if (held.status !== "pending" || held.job.type !== type) return;
-    held.job = { ...held.job, priority, input, maxAttempts };
-    held.dueMs = this.nowMs + ("delayMs" in due ? due.delayMs : 0);
-    held.maxAttempts = held.attempts + maxAttempts;
-    held.revision++;
-    held.progress = null;
-    held.message = null;
-  }
-
   insertClaimed(job: NewJob, worker: string): boolean {
-    const added = this.#add(job);
-    if (this.paused || !this.workers.has(worker)) return false;
+    const added = this.#add(job, null);
+    const { paused, limit } = this.queues.get(job.queue)!;
+    if (paused || limit !== null || job.limitKey !== undefined || this.draining.has(worker)) return false;
     Object.assign(added, { status: "claimed", worker, attempts: 1, claimNo: 1 });
     this.runs.push({ id: job.id, claimNo: 1 });
     return true;
   }
 
-  claimable(types: readonly string[]): ModelJob[] {
-    if (this.paused) return [];
+  due(queue: string, types: readonly string[]): ModelJob[] {
     return [...this.jobs.values()].filter(
-      ({ job, status, dueMs }) => WAITING.includes(status) && types.includes(job.type) && dueMs <= this.nowMs,
+      (one) => waits(one) && one.job.queue === queue && types.includes(one.job.type) && one.dueMs <= this.nowMs,
     );
   }
 
+  /** How many jobs more may be held of a queue. */
+  roomOf(queue: string): number {
+    const { paused, limit } = this.queues.get(queue)!;
+    const held = [...this.jobs.values()].filter((one) => counts(one) && one.job.queue === queue);
+    return paused ? 0 : limit === null ? Infinity : Math.max(0, limit - held.length);
+  }
+
+  /** How many more may be held that have this one's concurrency key. */
+  keyRoomOf({ job }: ModelJob, perKey: number): number {
+    const held = [...this.jobs.values()].filter((one) => counts(one) && laneKey(one.job) === laneKey(job));
+    return Math.max(0, perKey - held.length);
+  }
+
   /** Takes over what a store answered, once it was found to be allowed. */
-  claimed(id: string, worker: string): Pick<ClaimedJob, "attempt" | "claimNo" | "deaths" | "revision" | "maxAttempts"> {
-    const job = this.jobs.get(id)!;
-    job.status = "claimed";
-    job.worker = worker;
-    job.revision++;
-    const { maxAttempts, deaths, revision } = job;
-    return { attempt: ++job.attempts, claimNo: ++job.claimNo, maxAttempts, deaths, revision };
+  claimed(id: string, worker: string): Partial<ClaimedJob> {
+    const one = this.jobs.get(id)!;
+    Object.assign(one, { status: "claimed", worker, isWaiting: false, isBehind: false });
+    one.revision++;
+    const { maxAttempts, deaths, revision, job } = one;
+    const { type, queue, priority, input, overrides } = job;
+    const run = { attempt: ++one.attempts, claimNo: ++one.claimNo, maxAttempts, deaths, revision };
+    return { type, queue, priority, input, overrides, ...run };
   }
 
   heldBy(worker: string): ModelJob[] {
@@ -112,8 +109,8 @@ export class Model {
   }
 
   isCurrent({ id, claimNo }: ModelRun): boolean {
-    const job = this.jobs.get(id)!;
-    return job.claimNo === claimNo && HELD.includes(job.status);
+    const job = this.jobs.get(id);
+    return job?.claimNo === claimNo && isHeld(job);
   }
 
   /** Does what a current run says; see `isCurrent`. */
@@ -126,83 +123,137 @@ export class Model {
     if (outcome !== null) this.#settle(job, outcome);
   }
 
-  cancel(id: string): "cancelled" | "requested" | "settled" {
-    const job = this.jobs.get(id)!;
-    if (ENDED.includes(job.status)) return "settled";
-    if (job.status === "cancel_requested") return "requested";
-    job.revision++;
-    if (job.status === "running") {
-      job.status = "cancel_requested";
-      return "requested";
-    }
-    this.#end(job, "cancelled");
-    return "cancelled";
+  cancel(id: string): CancelResult {
+    const job = this.jobs.get(id);
+    if (job === undefined) return "not_found";
+    if (hasEnded(job)) return "settled";
+    this.#stop(job);
+    for (const child of this.#below(id)) this.cancel(child.job.id);
+    return hasEnded(job) ? "cancelled" : "requested";
   }
 
-  retry(id: string): RetryResult {
-    const job = this.jobs.get(id)!;
-    if (!ENDED.includes(job.status) || job.status === "completed") return "not_settled";
+  retry(id: string, delayMs = 0): RetryResult {
+    const job = this.jobs.get(id);
+    if (job === undefined) return "not_found";
+    if (!hasEnded(job) || job.status === "completed") return "not_settled";
     if (job.discarded) return "discarded";
     const own = job.job.keys.filter(({ hold }) => hold.kind === "job");
-    if (!own.every((key) => [null, id].includes(this.holderOf(key)))) return "key_held";
-    for (const claim of own) this.keys.set(claim.key, { jobId: id, claim, sinceMs: this.nowMs });
-    const cleared = { progress: null, message: null, deaths: 0, dueMs: this.nowMs };
+    if (!own.every((key) => [null, id].includes(this.keys.holderOf(key, this.nowMs)))) return "key_held";
+    for (const claim of own) this.keys.take(claim, id, this.nowMs);
+    const cleared = { progress: null, message: null, deaths: 0, expiresMs: null, dueMs: this.nowMs + delayMs };
     Object.assign(job, cleared, { status: "pending", maxAttempts: job.attempts + job.job.maxAttempts });
     job.revision++;
     return "retried";
   }
 
+  discard(id: string): DiscardResult {
+    const job = this.jobs.get(id);
+    if (job === undefined) return "not_found";
+    if (job.discarded) return "discarded";
+    if (!isDead(job)) return "not_failed";
+    Object.assign(job, { status: "failed", discarded: true });
+    job.revision++;
+    return "discarded";
+  }
+
+  delete(id: string): DeleteResult {
+    const job = this.jobs.get(id);
+    if (job === undefined) return "not_found";
+    if (!hasEnded(job)) return "not_settled";
+    this.remove(job);
+    return "deleted";
+  }
+
+  /** The row goes, with all that is kept of the job. */
+  remove(job: ModelJob): void {
+    const { id } = job.job;
+    this.reach.by("a key outlived its deleted job", this.keys.part(job, this.nowMs));
+    this.jobs.delete(id);
+    this.children.delete(id);
+    this.deleted.add(id);
+  }
+
+  dispatchChild({ parent, key, job }: ChildCall): ChildResult {
+    if (!this.isCurrent(parent)) return { kind: "stale" };
+    if (this.jobs.get(parent.id)!.status === "cancel_requested") return { kind: "cancelled" };
+    const calls = this.children.get(parent.id) ?? [];
+    this.children.set(parent.id, calls);
+    const before = calls.find((call) => call.key === key);
+    const child = before && this.jobs.get(before.id);
+    if (child !== undefined && (!hasEnded(child) || child.status === "completed")) {
+      this.reach.by("a child was found again");
+      return { kind: "found", id: child.job.id };
+    }
+    this.reach.by("a child that ended badly was made anew", before !== undefined);
+    if (before !== undefined) before.key = null;
+    const [made] = this.insert([job], parent.id);
+    calls.push({ key, id: made!.id });
+    this.reach.by(made!.created ? "a child was made" : "a child's key had a holder");
+    return { kind: made!.created ? "made" : "found", id: made!.id };
+  }
+
   /** A worker died; answers the ids of what it held. */
-  rescue(worker: string): string[] {
+  rescue(worker: string, maxDeaths: number): string[] {
     this.workers.delete(worker);
     return this.heldBy(worker).map((job) => {
       job.revision++;
       job.attempts--;
       const ran = job.status === "running";
+      const deaths = ran ? Math.max(job.deaths, 0) + 1 : job.deaths || -1;
+      if (ran) job.errorName = null;
       if (job.status === "cancel_requested") this.#end(job, "cancelled");
-      else if (ran && Math.max(job.deaths, 0) + 1 >= MAX_DEATHS) this.#end(job, "dead_letter");
-      else {
-        job.deaths = ran ? Math.max(job.deaths, 0) + 1 : job.deaths || -1;
-        this.#wait(job, "pending", 0);
-      }
+      else if (ran && deaths >= maxDeaths) this.#end(job, "dead_letter");
+      else this.#wait(job, "pending", 0, deaths);
       return job.job.id;
     });
   }
 
-  /** Answers how many jobs move. */
-  sweep(afterMs: number): number {
-    const moved = [...this.jobs.values()].filter(
-      ({ status, discarded, endedMs }) => status === "failed" && !discarded && endedMs + afterMs <= this.nowMs,
-    );
-    for (const job of moved) {
-      job.status = "dead_letter";
-      job.revision++;
-    }
-    return moved.length;
-  }
-
-  #add(job: NewJob): ModelJob {
-    const added: ModelJob = {
-      job,
-      status: "pending",
-      dueMs: this.nowMs + ("delayMs" in job.due ? job.due.delayMs : 0),
-      attempts: 0,
-      maxAttempts: job.maxAttempts,
-      claimNo: 0,
-      deaths: 0,
-      revision: 1,
-      progress: null,
-      message: null,
-      worker: null,
-      endedMs: 0,
-      discarded: false,
-    };
+  #add(job: NewJob, parentId: string | null): ModelJob {
+    const dueMs = this.nowMs + ("delayMs" in job.due ? job.due.delayMs : 0);
+    const counted = { attempts: 0, maxAttempts: job.maxAttempts, claimNo: 0, deaths: 0, revision: 1 };
+    const said = { progress: null, message: null, worker: null, isWaiting: false, isBehind: false };
+    const end = { endedMs: 0, expiresMs: null, errorName: null, discarded: false };
+    const added: ModelJob = { job, parentId, status: "pending", dueMs, ...counted, ...said, ...end };
     this.jobs.set(job.id, added);
     return added;
   }
 
+  /** A dispatch meets the holder of its key. */
+  #meet(id: string, job: NewJob): void {
+    const holder = this.jobs.get(id);
+    const isReplaced = job.replace === true && holder?.status === "pending" && holder.job.type === job.type;
+    if (job.replace === true) {
+      const place = isReplaced
+        ? "a dispatch replaced a pending job"
+        : "a dispatch left alone a holder that it would have replaced";
+      this.reach.by(place);
+    }
+    if (!isReplaced) return;
+    const { owner, keys } = holder.job;
+    holder.job = { ...job, id, owner, keys };
+    holder.maxAttempts = holder.attempts + job.maxAttempts;
+    Object.assign(holder, { progress: null, message: null });
+    holder.dueMs = this.nowMs + ("delayMs" in job.due ? job.due.delayMs : 0);
+    holder.revision++;
+    this.children.delete(id);
+  }
+
+  /** The unfinished jobs that were made as children of this one. */
+  #below(id: string): ModelJob[] {
+    const called = (this.children.get(id) ?? []).flatMap((call) => this.jobs.get(call.id) ?? []);
+    return called.filter((job) => job.parentId === id && !hasEnded(job));
+  }
+
+  #stop(job: ModelJob): void {
+    if (job.status === "cancel_requested") return;
+    job.revision++;
+    if (job.status === "running") job.status = "cancel_requested";
+    else this.#end(job, "cancelled");
+  }
+
   #settle(job: ModelJob, outcome: Outcome): void {
     if (job.status === "cancel_requested" && outcome.kind !== "completed") return this.#end(job, "cancelled");
+    if ("error" in outcome) job.errorName = outcome.errorName ?? null;
     switch (outcome.kind) {
       case "retry":
         return this.#wait(job, "retry", outcome.delayMs, 0);
@@ -219,16 +270,16 @@ export class Model {
     }
   }
 
-  #wait(job: ModelJob, status: "pending" | "retry", delayMs: number, deaths: number = job.deaths): void {
+  #wait(job: ModelJob, status: "pending" | "retry", delayMs: number, deaths: number): void {
     Object.assign(job, { status, deaths, worker: null, dueMs: this.nowMs + delayMs });
   }
 
   #end(job: ModelJob, status: StoredJobStatus): void {
-    Object.assign(job, { status, worker: null, endedMs: this.nowMs });
+    const { endedMs, failedMs } = keepOf(job);
+    const afterMs = status === "failed" || status === "dead_letter" ? failedMs : endedMs;
+    Object.assign(job, { status, worker: null, endedMs: this.nowMs, expiresMs: ownTime(this.nowMs, afterMs) });
   }
 }
 
-/** The place of a job's priority, 0 for the most urgent. */
-export function urgency({ job }: ModelJob): number {
-  return PRIORITIES.indexOf(job.priority);
-}
+const laneKey = ({ queue, type, limitKey }: NewJob): string | undefined =>
+  limitKey === undefined ? undefined : `${queue} ${type} ${limitKey}`;
