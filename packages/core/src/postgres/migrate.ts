@@ -96,9 +96,16 @@ function foundSchema(database: Database): Promise<SchemaFound> {
   return database.retrying(() => database.connected((session) => readSchema(session, database)));
 }
 
-async function readSchema(session: Session, { tables }: Database): Promise<SchemaFound> {
-  const [table] = await session.run<[string | null]>({ text: "SELECT to_regclass($1)" }, [tables.meta]);
-  if ((table?.[0] ?? null) === null) return schemaFound({});
+async function readSchema(session: Session, { schema, tables }: Database): Promise<SchemaFound> {
+  // Not to_regclass: a connection that looked before goes by what it remembers, also once it has waited for the lock.
+  const table = await session.run(
+    {
+      text: `SELECT 1 FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = $1 AND c.relname = 'forge_meta'`,
+    },
+    [schema],
+  );
+  if (table.length === 0) return schemaFound({});
   const rows = await session.run<[name: string, value: string]>(
     { text: `SELECT name, value FROM ${tables.meta} WHERE name IN ('schema_version', 'migrated_to')` },
     [],
