@@ -6,12 +6,12 @@ import type { Forge, Jobs } from "../forge-types.ts";
 import type { Logger } from "../logger.ts";
 import { longTimer } from "../long-timer.ts";
 import type { Mailer } from "../mail/mailer.ts";
-import type { AbortCode } from "../outcomes.ts";
-import type { ClaimedJob, HeldRow, NewJob, Store, WorkerServes } from "../store.ts";
+import type { ClaimedJob, NewJob, Store, WorkerServes } from "../store.ts";
 import { CancelWatch } from "./cancel-watch.ts";
 import { ChildDesk, type NewChild } from "./children.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import { Flusher } from "./flusher.ts";
+import { Holdings } from "./holdings.ts";
 import { LogWriter } from "./job-log.ts";
 import { jobMail } from "./job-mail.ts";
 import { jobRateLimit } from "./job-rate-limit.ts";
@@ -57,12 +57,6 @@ export interface WorkerDeps {
   readonly hooks: HookRunner;
 }
 
-/** A job that this process claimed and has not yet let go; `run` is null while it waits for a slot. */
-interface Holding {
-  readonly job: ClaimedJob;
-  run: Run | null;
-}
-
 // One death may be a deploy; a job that two workers died of runs alone among its kind, so that the third death tells.
 // Workers that had merely claimed it do not count, or all that lay beside the culprit would be taken for it; the run that
 // follows such a death says that it starts before it does, so that the next death counts.
@@ -99,13 +93,12 @@ export class Worker {
   readonly #limits: Limits;
   readonly #runHost: RunHost;
   readonly #loops = new Map<string, ClaimLoop>();
-  readonly #held = new Map<string, Holding>();
+  readonly #holdings: Holdings;
   readonly #zombies = new Map<string, number>();
   readonly #suspects: Suspects;
   readonly #children: ChildDesk;
   readonly #waitingFlags: WaitingFlags;
   readonly #lending: Lending;
-  #strayRows = new Map<string, number>();
   #running = 0;
   #stopping = false;
   #quiet: (() => void) | null = null;
@@ -117,9 +110,14 @@ export class Worker {
     const { log, random, store } = deps;
     this.#flusher = new Flusher({ jobs: store.jobs, log, random, onRoom: () => this.#pumpAll() });
     this.#logs = new LogWriter(store.logs, log);
+    this.#holdings = new Holdings({
+      onGone: (job) => this.#drop(job),
+      onStray: (claim) => this.#giveBack(claim),
+      onCancelRequested: (id) => this.cancelled(id),
+    });
     this.#cancelWatch = new CancelWatch(
       store.jobs,
-      () => this.#runningIds(),
+      () => this.#holdings.runningIds(),
       (id) => this.cancelled(id),
     );
     this.#types = eligibleTypes(deps.definitions.values(), deps.offers);
@@ -162,13 +160,13 @@ export class Worker {
         now: () => performance.now(),
         about: (workerId) => this.#about(workerId),
         readOrders: () => this.#orders.read(),
-        held: () => this.#heldClaims(),
+        held: () => this.#holdings.claims(),
         onLost: () => this.#onLeaseLost(),
         onRenewed: () => {
           for (const loop of this.#loops.values()) loop.resume();
         },
         onRows: (rows, heldBefore) => {
-          this.#reconcile(rows, heldBefore);
+          this.#holdings.reconcile(rows, heldBefore);
           void this.#orders.refresh();
         },
       },
@@ -205,7 +203,7 @@ export class Worker {
         this.#countZombie(job.queue, -1);
       },
       whyStale: (run) => this.#whyStale(run),
-      release: ({ job }) => this.#letGo(job),
+      release: ({ job }) => this.#holdings.letGo(job),
     };
     for (const [queue, slots] of Object.entries(deps.queues)) this.#loops.set(queue, this.#makeLoop(queue, slots));
   }
@@ -242,7 +240,7 @@ export class Worker {
     }
     for (const job of this.#suspects.remove(() => true)) this.#giveBack(job);
     // Nothing starts here any more that they could wait for; elsewhere they go on.
-    for (const { run } of this.#held.values()) if (run?.waits === true) run.abort("SHUTDOWN");
+    for (const run of this.#holdings.runs) if (run.waits) run.abort("SHUTDOWN");
     await this.#handlersEnd(timeoutMs);
     this.#unsubscribe();
     this.#unwatchLag();
@@ -262,7 +260,7 @@ export class Worker {
     if (this.#running === 0) return;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#quiet = resolve;
-    const disarm = longTimer(() => this.#abortAll("SHUTDOWN"), timeoutMs);
+    const disarm = longTimer(() => this.#holdings.abortAll("SHUTDOWN"), timeoutMs);
     // A handler that ignores its signal keeps nobody: what it says no longer counts once its grace is over.
     await within(promise, timeoutMs + GRACE_MS + 1_000);
     disarm();
@@ -294,7 +292,7 @@ export class Worker {
 
   /** Somebody cancelled this job; where it runs or waits here, it learns so at once. */
   cancelled(id: string): void {
-    const holding = this.#held.get(id);
+    const holding = this.#holdings.find(id);
     if (holding?.run) holding.run.abort("CANCELLED");
     else if (holding) this.#drop(holding.job);
   }
@@ -342,8 +340,7 @@ export class Worker {
 
   /** The runs that hold slots of the queue; suspects run beside them. */
   #runsIn(queue: string): Run[] {
-    const runs = [...this.#held.values()].flatMap(({ run }) => (run === null ? [] : [run]));
-    return runs.filter((run) => run.job.queue === queue && run.holdsSlot && !this.#suspects.has(run));
+    return this.#holdings.runs.filter((run) => run.job.queue === queue && run.holdsSlot && !this.#suspects.has(run));
   }
 
   #makeLoop(queue: string, slots: number): ClaimLoop {
@@ -369,7 +366,7 @@ export class Worker {
   /** Takes in a claimed job; answers whether it waits for a slot of its loop. */
   #accept(job: ClaimedJob): boolean {
     this.#limits.meet(job);
-    this.#held.set(job.id, { job, run: null });
+    this.#holdings.add(job);
     if (this.#stopping || this.#isClosed(job.queue)) {
       this.#giveBack(job);
       return false;
@@ -382,7 +379,7 @@ export class Worker {
   #start(job: ClaimedJob): Run {
     this.#running++;
     const run = new Run(job, this.#deps.definitions.get(job.type) as JobDefinition, this.#runHost);
-    this.#held.set(job.id, { job, run });
+    this.#holdings.begin(job, run);
     void run.start();
     return run;
   }
@@ -415,17 +412,12 @@ export class Worker {
     return why;
   }
 
-  #letGo({ id, claimNo }: Pick<ClaimedJob, "id" | "claimNo">): void {
-    // A later claim of the same job may already stand here.
-    if (this.#held.get(id)?.job.claimNo === claimNo) this.#held.delete(id);
-  }
-
   /** A job that waits for a slot is no longer this process's. */
   #drop(job: ClaimedJob): void {
     this.#loops.get(job.queue)?.drop(job.id);
     this.#suspects.remove((waiting) => waiting === job);
     this.#room?.release(job);
-    this.#letGo(job);
+    this.#holdings.letGo(job);
   }
 
   #giveBack(job: { id: string; claimNo: number }): void {
@@ -433,56 +425,18 @@ export class Worker {
     const update = { id: job.id, claimNo: job.claimNo, started: false, progress: undefined, message: undefined };
     this.#flusher.push(
       { ...update, outcome: { kind: "given_back", delayMs: 0 } },
-      { onResult: () => this.#letGo(job), onRefused: () => null },
+      { onResult: () => this.#holdings.letGo(job), onRefused: () => null },
     );
-  }
-
-  #abortAll(code: AbortCode): void {
-    for (const { run } of this.#held.values()) run?.abort(code);
   }
 
   #onLeaseLost(): void {
     this.#deps.log.warn("This worker's lease is over; its handlers are told to stop", { running: this.#running });
-    this.#abortAll("LEASE_LOST");
-    for (const { job, run } of this.#held.values()) if (run === null) this.#drop(job);
-    this.#strayRows.clear();
+    this.#holdings.abortAll("LEASE_LOST");
+    for (const job of this.#holdings.waiting) this.#drop(job);
+    this.#holdings.forgetStrays();
   }
 
   #pumpAll(): void {
     for (const loop of this.#loops.values()) loop.pump();
-  }
-
-  *#runningIds(): Iterable<string> {
-    for (const [id, { run }] of this.#held) if (run !== null && !run.settled) yield id;
-  }
-
-  /** What the table must show as this worker's; an outcome under way may have taken its row already. */
-  #heldClaims(): Map<string, number> {
-    const claims = new Map<string, number>();
-    for (const [id, { job, run }] of this.#held) if (run?.settled !== true) claims.set(id, job.claimNo);
-    return claims;
-  }
-
-  /**
-   * Compares the table with memory. Rows marked as this worker's that memory has not known for a whole beat are those of
-   * a claim whose answer was lost: they go back. What memory holds and the table does not belongs to somebody else now.
-   */
-  #reconcile(rows: readonly HeldRow[], heldBefore: ReadonlyMap<string, number>): void {
-    const inTable = new Map(rows.map((row) => [row.id, row]));
-    for (const [id, claimNo] of heldBefore) {
-      const holding = this.#held.get(id);
-      if (holding?.job.claimNo !== claimNo || inTable.get(id)?.claimNo === claimNo) continue;
-      if (holding.run === null) this.#drop(holding.job);
-      else if (!holding.run.settled) holding.run.lost();
-    }
-    const strays = new Map<string, number>();
-    for (const { id, claimNo, cancelRequested } of rows) {
-      const known = this.#held.get(id)?.job.claimNo === claimNo;
-      if (known && cancelRequested) this.cancelled(id);
-      if (known) continue;
-      if (this.#strayRows.get(id) === claimNo) this.#giveBack({ id, claimNo });
-      else strays.set(id, claimNo);
-    }
-    this.#strayRows = strays;
   }
 }
