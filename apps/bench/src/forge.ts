@@ -10,7 +10,7 @@ import { type Contender, inputs, type Session, StartCount } from "./contender.ts
 import { POOL_SIZE } from "./settings.ts";
 
 /** Forge on PostgreSQL, over a pool of the size that its peers get. */
-export function forgeOnPostgres(serverUrl: string): Contender {
+export function forgeOnPostgres(serverUrl: string): ForgeContender {
   return {
     name: "forge (PostgreSQL)",
     open: async ({ url } = {}) => {
@@ -32,7 +32,7 @@ export function forgeOnPostgres(serverUrl: string): Contender {
 }
 
 /** Forge on a SQLite file, with the defaults of its store: WAL and synchronous=FULL. */
-export function forgeOnSqlite(): Contender {
+export function forgeOnSqlite(): ForgeContender {
   return {
     name: "forge (SQLite)",
     open: async () => {
@@ -45,7 +45,18 @@ export function forgeOnSqlite(): Contender {
   };
 }
 
-async function session(openStore: () => Store, dispose: () => Promise<void>): Promise<Session> {
+/** A session of Forge's, in which a worker may also stay. */
+interface ForgeSession extends Session {
+  /** Starts a worker; the answer dispatches jobs and resolves with the milliseconds until the last of them has started. */
+  stay(concurrency: number): Promise<(jobs: number, batch: number) => Promise<number>>;
+}
+
+/** Forge as a contender. */
+interface ForgeContender extends Contender {
+  open(options?: { readonly url?: string }): Promise<ForgeSession>;
+}
+
+async function session(openStore: () => Store, dispose: () => Promise<void>): Promise<ForgeSession> {
   let onStart: (n: number) => void = () => {};
   const noop = defineJob("noop", { run: (_ctx, input: { n: number }) => onStart(input.n) });
   const open = async (concurrency: number | null): Promise<Forge> => {
@@ -68,6 +79,17 @@ async function session(openStore: () => Store, dispose: () => Promise<void>): Pr
       await count.done;
       await forge.stop();
       return performance.now() - count.from;
+    },
+    stay: async (concurrency) => {
+      workers.push(await open(concurrency));
+      return async (jobs, batch) => {
+        const count = new StartCount(jobs);
+        onStart = count.onStart;
+        const from = performance.now();
+        for (let sent = 0; sent < jobs; sent += batch) await dispatcher.dispatchMany(noop, inputs(sent, batch, 0));
+        await count.done;
+        return performance.now() - from;
+      };
     },
     pickup: async () => {
       const forge = await open(1);

@@ -7,32 +7,33 @@ import { median } from "../statistics.ts";
 import { table } from "../table.ts";
 
 /**
- * Whether a transaction that somebody left open slows the work: nothing that ends meanwhile can be vacuumed away. Drains
- * follow each other on two databases in turn, one of them with such a transaction, for as long as the scenario may take.
+ * Whether a transaction that somebody left open slows the work: nothing that ends meanwhile can be vacuumed away. Two
+ * databases, one of them with such a transaction, each with one worker that stays, are given jobs in turn for as long as the
+ * scenario may take; what counts is the time from the first dispatch to the last start.
  */
 export const heldTransaction: Scenario = {
   key: "held",
-  title: "drains while a transaction is held open",
+  title: "work while a transaction is held open",
   async run({ server, minutes, say }) {
     const rates = { free: [] as number[], held: [] as number[] };
-    // Drains of both kinds take turns, so that a checkpoint or a noisy neighbour meets both.
+    // Both take turns, so that a checkpoint or a noisy neighbour meets both.
     const sides = [];
     for (const kind of ["free", "held"] as const) {
       const database = await createDatabase(server.url);
       const holder = new pg.Client({ connectionString: database.url });
       await holder.connect();
       const session = await forgeOnPostgres(server.url).open({ url: database.url });
+      const work = await session.stay(CONCURRENCY);
       if (kind === "held") {
         await holder.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
         await holder.query("SELECT count(*) FROM forge_live");
       }
-      sides.push({ kind, database, holder, session });
+      sides.push({ kind, database, holder, session, work });
     }
     const until = performance.now() + minutes * 60_000;
     while (performance.now() < until) {
-      for (const { kind, session } of sides) {
-        await session.dispatch(DRAIN_JOBS, BATCH);
-        rates[kind].push((DRAIN_JOBS / (await session.drain(DRAIN_JOBS, CONCURRENCY))) * 1_000);
+      for (const { kind, work } of sides) {
+        rates[kind].push((DRAIN_JOBS / (await work(DRAIN_JOBS, BATCH))) * 1_000);
         say(`held, ${kind}: ${rates[kind].at(-1)?.toFixed(0)} jobs/s`);
       }
     }
@@ -47,7 +48,7 @@ export const heldTransaction: Scenario = {
       ["measure", "free", "held", "held / free (at least 0.85)"],
       [
         [
-          "all drains",
+          "all rounds",
           shown(rates.free),
           shown(rates.held),
           `${(median(rates.held) / median(rates.free)).toFixed(2)}×`,

@@ -36,9 +36,9 @@ export const FROM_START: Reach = { fromStart: true, position: () => START };
 const FULL_RUN_MS = 1_000;
 /** Covers what was written before the row that a claim took last, and committed after it. */
 const SLACK_US = 200_000;
-const LONGEST_REST_MS = 1_000;
-/** Walking over dead rows may take a tenth of the time. */
-const REST_PER_WALK = 10;
+const LONGEST_REST_MS = 10_000;
+/** Walking over dead rows may take a twentieth of the time. */
+const REST_PER_WALK = 20;
 /** How fast the least time forgets a fast moment. */
 const FORGET = 1.02;
 
@@ -48,8 +48,8 @@ const FORGET = 1.02;
  * A taken row leaves a dead entry in the index; as long as any transaction is open that began before it was taken, the entry
  * stays, and every scan from the start walks over all of them. So after a claim that came back full the next one goes on where
  * that stopped, and starts anew once a second. Claims that come back short read from the start, so that a row that was
- * committed late or became due in the past is never missed; only where that proves slow, for a while that is ten times as
- * long, they read from a little before where the last one stopped.
+ * committed late or became due in the past is never missed. Only where walking from the start proves slow, both rest from it
+ * for twenty times as long, at most 10 s: short claims then read from a little before where the last one stopped.
  */
 export class ClaimPositions {
   readonly #now: () => number;
@@ -58,6 +58,8 @@ export class ClaimPositions {
   #startedAt = -Infinity;
   #restUntil = -Infinity;
   #leastMs = Infinity;
+  #leastFullMs = Infinity;
+  #fullRunMs = FULL_RUN_MS;
 
   /** `now` is a monotonic clock in milliseconds. */
   constructor(now: () => number) {
@@ -67,7 +69,7 @@ export class ClaimPositions {
   /** From where the next statement reads. */
   next(): Reach {
     const now = this.#now();
-    if (this.#wasFull && now - this.#startedAt < FULL_RUN_MS) return this.#behind(0);
+    if (this.#wasFull && now - this.#startedAt < this.#fullRunMs) return this.#behind(0);
     return now < this.#restUntil ? this.#behind(SLACK_US) : FROM_START;
   }
 
@@ -84,7 +86,8 @@ export class ClaimPositions {
     }
     this.#wasFull = full;
     if (reach.fromStart) this.#startedAt = this.#now();
-    if (!full) this.measure(reach, tookMs);
+    if (full) this.#measureFull(reach, tookMs);
+    else this.measure(reach, tookMs);
   }
 
   /** Takes note of how long a statement took that found little or nothing. */
@@ -93,6 +96,14 @@ export class ClaimPositions {
     if (!reach.fromStart) return;
     const walkedMs = tookMs - this.#leastMs;
     this.#restUntil = this.#now() + Math.min(walkedMs * REST_PER_WALK, LONGEST_REST_MS);
+  }
+
+  /** The same of a claim that took as many as it was allowed to, which takes its time wherever it begins. */
+  #measureFull(reach: Reach, tookMs: number): void {
+    if (reach.fromStart) {
+      const walkedMs = this.#leastFullMs === Infinity ? 0 : tookMs - this.#leastFullMs;
+      this.#fullRunMs = Math.min(Math.max(FULL_RUN_MS, walkedMs * REST_PER_WALK), LONGEST_REST_MS);
+    } else this.#leastFullMs = Math.min(this.#leastFullMs * FORGET, tookMs);
   }
 
   #behind(slackUs: number): Reach {

@@ -58,7 +58,7 @@ it("looks once more from the start before a short answer stands", () => {
   expect(positions.afterShort(positions.next())).toBeNull();
 });
 
-it("rests ten times as long as a slow walk from the start took, and reads a little before the last stop meanwhile", () => {
+it("rests twenty times as long as a slow walk from the start took, and reads a little before the last stop meanwhile", () => {
   const time = clock();
   const positions = new ClaimPositions(time.now);
   const last = { dueUs: 5 * SECOND_US, id: ID };
@@ -69,8 +69,27 @@ it("rests ten times as long as a slow walk from the start took, and reads a litt
   expect(positions.afterShort(rest)).toBeNull();
   expect(rest.position(LOW).dueUs).toBeLessThan(last.dueUs);
   expect(rest.position(LOW).dueUs).toBeGreaterThan(last.dueUs - SECOND_US);
-  time.pass(290);
+  time.pass(590);
   expect(positions.next().fromStart).toBe(false);
   time.pass(20);
+  expect(positions.next().fromStart).toBe(true);
+});
+
+it("rests twenty times as long as a slow walk from the start took in a claim that came back full", () => {
+  const time = clock();
+  const positions = new ClaimPositions(time.now);
+  const last = { dueUs: 5 * SECOND_US, id: ID };
+  const full = took(LOW, last, true);
+  positions.record(positions.next(), full, 20);
+  positions.record(positions.next(), full, 20);
+  time.pass(1_000);
+  positions.record(positions.next(), full, 420);
+  time.pass(7_900);
+  expect(positions.next().fromStart).toBe(false);
+  time.pass(200);
+  expect(positions.next().fromStart).toBe(true);
+  // Nobody waits for longer than 10 s.
+  positions.record(positions.next(), full, 5_000);
+  time.pass(10_000);
   expect(positions.next().fromStart).toBe(true);
 });
