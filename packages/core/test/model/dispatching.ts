@@ -58,10 +58,12 @@ export const dispatchChild: fc.Arbitrary<Step> = fc
         async (model, { store }) => {
           const isCaller = (one: ModelRun): boolean =>
             model.isCurrent(one) && (run % 3 > 0 || model.children.has(one.id));
+          // A child is no request.
+          const keys = (job.keys ?? []).filter(({ hold }) => hold.kind === "job");
           const call = {
             parent: mostly(model.runs, run, isCaller),
             key,
-            job: newJob({ ...without(job, "replace"), ...(isSoon && { due: { delayMs: 0 } }) }),
+            job: newJob({ ...without(job, "replace"), keys, ...(isSoon && { due: { delayMs: 0 } }) }),
           };
           const result = model.dispatchChild(call);
           expect(await store.children.dispatch({ calls: [call] })).toEqual([result]);

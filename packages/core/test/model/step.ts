@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import { registerWorker } from "../../conformance/one-worker.ts";
 import type { World } from "../../conformance/world.ts";
-import { type KeyHold, type NewJob, PRIORITIES, type RunError } from "../../src/store.ts";
+import { type KeyClaim, type KeyHold, type NewJob, PRIORITIES, type RunError } from "../../src/store.ts";
 import { Model, type ModelRun, QUEUES } from "./model.ts";
 import { MINUTE_MS, type ModelJob } from "./model-job.ts";
 import type { Reach } from "./reach.ts";
@@ -104,12 +104,16 @@ export const typeNames: fc.Arbitrary<string[]> = fc.oneof(
 );
 export const shown = (value: unknown): string => JSON.stringify(value);
 
-const hold: fc.Arbitrary<KeyHold> = fc.oneof(
-  {
-    weight: 3,
-    arbitrary: fc.constantFrom(0, 5 * MINUTE_MS, null).map((ms): KeyHold => ({ kind: "job", afterCompletionMs: ms })),
-  },
-  fc.constant<KeyHold>({ kind: "window", ms: 5 * MINUTE_MS }),
+// A key of a job's and the window of a request lie in scopes of their own.
+const keyClaims: fc.Arbitrary<KeyClaim[]> = fc.uniqueArray(
+  fc
+    .record({ key: fc.constantFrom("k1", "k2", "request"), afterCompletionMs: fc.constantFrom(0, 5 * MINUTE_MS, null) })
+    .map(({ key, afterCompletionMs }): KeyClaim => {
+      const hold: KeyHold =
+        key === "request" ? { kind: "window", ms: 5 * MINUTE_MS } : { kind: "job", afterCompletionMs };
+      return { scope: "scope", key, hold };
+    }),
+  { maxLength: 2, selector: ({ key }) => key },
 );
 
 const keep = fc.record({
@@ -140,10 +144,7 @@ export const jobArbitrary: fc.Arbitrary<Partial<NewJob>> = fc
     limitKey: fc.constantFrom("x", "x", "x", "y", undefined),
     keep: fc.option(keep, { freq: 2 }),
     replace: fc.boolean(),
-    keys: fc.oneof(
-      fc.constant<["k1" | "k2" | "k3", KeyHold][]>([]),
-      fc.uniqueArray(fc.tuple(fc.constantFrom("k1", "k2", "k3"), hold), { maxLength: 2, selector: ([key]) => key }),
-    ),
+    keys: fc.oneof(fc.constant<KeyClaim[]>([]), keyClaims),
   })
   .map(({ type, queue, priority, maxAttempts, ...rest }) => ({
     type,
@@ -153,7 +154,7 @@ export const jobArbitrary: fc.Arbitrary<Partial<NewJob>> = fc
     due: { delayMs: rest.delay * MINUTE_MS },
     input: `{"n":${rest.input}}`,
     overrides: rest.keep === null ? null : JSON.stringify({ keep: rest.keep }),
-    keys: rest.keys.map(([key, held]) => ({ scope: "scope", key, hold: held })),
+    keys: rest.keys,
     ...(type === KEYED && rest.limitKey !== undefined && { limitKey: rest.limitKey }),
     ...(rest.keys.length > 0 && rest.replace && { replace: true as const }),
   }));
