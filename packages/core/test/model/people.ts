@@ -3,10 +3,11 @@
 
 import fc from "fast-check";
 import { expect } from "vitest";
+import { newJob } from "../../conformance/one-job.ts";
 import { createDeadLetters } from "../../src/dead-letters.ts";
 import type { DeadFilter, Store } from "../../src/store.ts";
-import { hasEnded, isDead, isHeld, MINUTE_MS, waits } from "./model-job.ts";
-import { hasJobs, jobAt, place, queueName, shown, Step, TYPES } from "./step.ts";
+import { hasEnded, isDead, isHeld, MINUTE_MS, type ModelJob, waits } from "./model-job.ts";
+import { hasJobs, jobAt, place, queueName, shown, Step, TYPES, without } from "./step.ts";
 
 // What a history says of who did it, and why, is left to the conformance suite.
 
@@ -125,16 +126,23 @@ export const discard: fc.Arbitrary<Step> = place.map(
     ),
 );
 
-export const remove: fc.Arbitrary<Step> = place.map(
-  (n) =>
+/** `again`: somebody dispatches the like of it then, and meets what its keys still hold. */
+export const remove: fc.Arbitrary<Step> = fc.record({ n: place, again: fc.boolean() }).map(
+  ({ n, again }) =>
     new Step(
-      `a person deletes job ${n}`,
+      `a person deletes job ${n}${again ? ", and it is dispatched again" : ""}`,
       async (model, { store }) => {
-        const id = jobAt(model, n, (job) => hasEnded(job) && (n % 2 === 0 || job.job.keys.length > 0));
+        const isKeyed = ({ status, job }: ModelJob): boolean => status === "completed" && job.keys.length > 0;
+        const id = jobAt(model, n, n % 3 === 0 ? hasEnded : isKeyed);
+        const { job } = model.jobs.get(id)!;
         const result = model.delete(id);
         expect(await store.ended.delete({ ids: [id] })).toEqual([result]);
         model.reach.by("a person deleted a job", result === "deleted");
         model.reach.by("a job under way was not deleted", result === "not_settled");
+        if (!again) return;
+        const jobs = [newJob(without(job, "id"))];
+        const results = model.insert(jobs);
+        expect(await store.jobs.insert({ jobs })).toEqual(results);
       },
       hasJobs,
     ),
