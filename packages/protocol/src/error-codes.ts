@@ -29,7 +29,10 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeRow>> = {
     status: 400,
     meaning: "The request is not of the documented shape: malformed JSON, or an id that is no UUID.",
   },
-  INVALID_ARGS: { status: 400, meaning: "The job's input schema refuses the arguments; `details` lists the issues." },
+  INVALID_ARGS: {
+    status: 400,
+    meaning: "The input schema of the job or workflow refuses the arguments; `details` lists the issues.",
+  },
   UNAUTHENTICATED: { status: 401, meaning: "The request's credentials were refused." },
   FORBIDDEN_ORIGIN: {
     status: 403,
@@ -41,7 +44,7 @@ export const ERROR_CODES: Readonly<Record<ErrorCode, ErrorCodeRow>> = {
   },
   CONFLICT: {
     status: 409,
-    meaning: "The state forbids it, or an unfinished job of the same key belongs to someone else.",
+    meaning: "The state forbids it, or an unfinished job or run of the same key belongs to someone else.",
   },
   KEY_HELD: { status: 409, meaning: "A retry met another job that holds the same idempotency key now." },
   TOO_LARGE: { status: 413, meaning: "The body or a value in it is over its limit; the sentence names both sizes." },

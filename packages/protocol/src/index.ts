@@ -3,7 +3,15 @@ export { JOB_STATUSES, SETTLED_JOB_STATUSES, isSettledJobStatus } from "./job-st
 export type { JobState, JobStateUnion, JobStatus, StoredJobStatus } from "./job-state.ts";
 export { JOB_TRANSITIONS } from "./job-transitions.ts";
 export type { JobTransition, JobTransitionCause } from "./job-transitions.ts";
-export type { StepStatus, WorkflowState, WorkflowStatus, WorkflowStepState } from "./workflow-state.ts";
+export { SETTLED_WORKFLOW_STATUSES, WORKFLOW_STATUSES, isSettledWorkflowStatus } from "./workflow-state.ts";
+export type {
+  RunStatus,
+  StepStatus,
+  WorkflowState,
+  WorkflowStateUnion,
+  WorkflowStatus,
+  WorkflowStepState,
+} from "./workflow-state.ts";
 export type { Jsonify } from "./jsonify.ts";
 
 // Wire
@@ -17,10 +25,12 @@ export type {
   PollRequest,
   RpcData,
   RpcRequest,
+  SignalRequest,
   Snapshot,
   StatesData,
   SubscribeJobRequest,
   SubscribeRequest,
+  SubscribeWorkflowRequest,
   UnsubscribeRequest,
   Watch,
   WireError,

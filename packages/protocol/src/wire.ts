@@ -33,13 +33,19 @@ export interface JobSnapshot<Output = unknown> extends JobState<Output> {
   partial?: true;
 }
 
-/** A workflow run's state with its revision; see `JobSnapshot`. */
+/**
+ * A workflow run's state with its revision; see `JobSnapshot`. A `partial` one lacks its output and, where it is too large
+ * without that, its steps; `GET /_api/workflows/:id` has all of it.
+ */
 export interface WorkflowSnapshot<Output = unknown> extends WorkflowState<Output> {
   revision: number;
   partial?: true;
 }
 
-/** What a `states` list holds. A workflow's snapshot has `workflowId`, a job's has `jobId`. */
+/**
+ * What a `states` list holds. A workflow's snapshot has `workflowId`, a job's has `jobId`; so has what is `not_found`, since
+ * nobody knows which of the two it is not.
+ */
 export type Snapshot = JobSnapshot | WorkflowSnapshot;
 
 /** A run of a cron: the state of its job, and the tick that it is for (ISO 8601; of a triggered run, when that was). */
@@ -67,10 +73,8 @@ export interface RpcRequest {
   requestId?: string;
 }
 
-/** Answer of `POST /_api/rpc/:name` for a job. */
-export interface RpcData {
-  jobId: string;
-}
+/** Answer of `POST /_api/rpc/:name`, for a job or for a workflow. */
+export type RpcData = { jobId: string } | { workflowId: string };
 
 /** Body of `POST /_api/events`. */
 export interface EventsRequest {
@@ -105,12 +109,28 @@ export interface SubscribeJobRequest {
   jobId: string;
 }
 
-/** Body of `POST /_api/unsubscribe`. */
+/** Body of `POST /_api/subscribe-workflow`; otherwise as `subscribe-job`. */
+export interface SubscribeWorkflowRequest {
+  sessionId: string;
+  sessionSecret: string;
+  subscriptionId?: string;
+  workflowId: string;
+}
+
+/** Body of `POST /_api/unsubscribe`, with one of the two ids. */
 export interface UnsubscribeRequest {
   sessionId: string;
   sessionSecret: string;
   subscriptionId?: string;
-  jobId: string;
+  jobId?: string;
+  workflowId?: string;
+}
+
+/** Body of `POST /_api/workflows/:id/signal`. A repeated `signalId` is one signal; default: every request is another. */
+export interface SignalRequest {
+  name: string;
+  payload?: unknown;
+  signalId?: string;
 }
 
 /** Body of `POST /_api/poll`. */
