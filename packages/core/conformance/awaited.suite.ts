@@ -1,5 +1,5 @@
-import { expect } from "vitest";
-import type { ClaimLimits, NewJob, Store } from "../src/store.ts";
+import type { ClaimLimits, NewJob, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { claimJob, claimJobs, insertJob, newJob, readJob, updateJob } from "./one-job.ts";
 import { heldRows, registerWorker, rescueWorker } from "./one-worker.ts";

@@ -1,5 +1,5 @@
 import { SETTLED_JOB_STATUSES, type StoredJobStatus } from "@forge-jobs/protocol";
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { cancelJob, claimJobs, insertJob, newJob, readJob, retryJob, updateJob } from "./one-job.ts";
 import type { Case, Suite } from "./suite.ts";

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { expect } from "vitest";
-import type { Store } from "../src/store.ts";
+import type { Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOME_KINDS, OUTCOMES, type PlacedJob } from "./job-in.ts";
 import { cancelJob, claimJob, insertJob, newJob, readState, retryJob, runUpdate, updateJob } from "./one-job.ts";
 import { rescueWorker } from "./one-worker.ts";

@@ -1,6 +1,6 @@
 import { JOB_STATUSES, type StoredJobStatus } from "@forge-jobs/protocol";
-import { expect } from "vitest";
-import type { ChildResult, NewJob, Store } from "../src/store.ts";
+import type { ChildResult, NewJob, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { CANCEL_REASON, jobIn, OUTCOMES } from "./job-in.ts";
 import { cancelJob, claimJob, keyClaim, newJob, only, readJob, retryJob, updateJob } from "./one-job.ts";
 import { rescueWorker } from "./one-worker.ts";

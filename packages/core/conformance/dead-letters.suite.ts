@@ -1,6 +1,6 @@
 import { JOB_STATUSES } from "@forge-jobs/protocol";
-import { expect } from "vitest";
-import type { NewJob, Store } from "../src/store.ts";
+import type { NewJob, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { claimJob, insertJob, readJob, updateJob } from "./one-job.ts";
 import { MAX_DEATHS, registerWorker, rescueWorker } from "./one-worker.ts";

@@ -1,6 +1,6 @@
 import { JOB_STATUSES, SETTLED_JOB_STATUSES, type StoredJobStatus } from "@forge-jobs/protocol";
-import { expect } from "vitest";
-import type { KeyHold } from "../src/store.ts";
+import type { KeyHold } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, type PlacedJob } from "./job-in.ts";
 import { claimJob, insertKeyed, keyClaim, newJob, readJob, updateJob } from "./one-job.ts";
 import type { Case, Suite } from "./suite.ts";

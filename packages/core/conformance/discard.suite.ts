@@ -1,5 +1,5 @@
 import { JOB_STATUSES, type StoredJobStatus } from "@forge-jobs/protocol";
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { jobIn } from "./job-in.ts";
 import { insertKeyed, keyClaim, newJob, readJob, retryJob } from "./one-job.ts";
 import type { Case, Suite } from "./suite.ts";

@@ -1,7 +1,6 @@
 import { ERROR_CODES } from "@forge-jobs/protocol";
-import { expect } from "vitest";
-import { ForgeError } from "../src/errors.ts";
-import type { Store } from "../src/store.ts";
+import { ForgeError, type Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { insertJob, newJob } from "./one-job.ts";
 import { processIdentity } from "./one-worker.ts";
 import type { Suite } from "./suite.ts";

@@ -1,6 +1,6 @@
 import { JOB_STATUSES } from "@forge-jobs/protocol";
-import { expect } from "vitest";
-import type { RunUpdate } from "../src/store.ts";
+import type { RunUpdate } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOME_KINDS, OUTCOMES } from "./job-in.ts";
 import { claimJob, newJob, readJob, retryJob, updateJob } from "./one-job.ts";
 import type { Case, Suite } from "./suite.ts";

@@ -1,5 +1,5 @@
-import { expect } from "vitest";
-import type { HistoryRecord, Store } from "../src/store.ts";
+import type { HistoryRecord, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES, type PlacedJob } from "./job-in.ts";
 import { cancelJob, claimJob, insertJob, newJob, readJob, retryJob, updateJob } from "./one-job.ts";
 import { DEATH, MAX_DEATHS, registerWorker, rescueWorker } from "./one-worker.ts";

@@ -1,6 +1,6 @@
 import { randomUUID } from "node:crypto";
-import { expect } from "vitest";
-import type { NewJob, Store } from "../src/store.ts";
+import type { NewJob, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { claimJob, claimJobs, newJob, readJob, updateJob } from "./one-job.ts";
 import { heldRows, registerWorker, rescueWorker } from "./one-worker.ts";
 import type { Suite } from "./suite.ts";

@@ -1,5 +1,5 @@
-import { expect } from "vitest";
-import { type JobRecord, type NewJob, PRIORITIES } from "../src/store.ts";
+import { type JobRecord, type NewJob, PRIORITIES } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn } from "./job-in.ts";
 import { claimJob, claimJobs, insertJob, keyClaim, newJob, readJob, updateJob } from "./one-job.ts";
 import type { Suite } from "./suite.ts";

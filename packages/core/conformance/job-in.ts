@@ -1,5 +1,5 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
-import type { NewJob, Outcome, Store } from "../src/store.ts";
+import type { NewJob, Outcome, Store } from "@forge-jobs/core";
 import { cancelJob, claimJob, insertJob, updateJob } from "./one-job.ts";
 import { registerWorker } from "./one-worker.ts";
 
@@ -11,6 +11,8 @@ export const OUTCOMES: { readonly [Kind in Outcome["kind"]]: Extract<Outcome, { 
   dead_letter: { kind: "dead_letter", error: "Dead: poison\n    at run", publicError: "The job failed (c3)" },
   discarded: { kind: "discarded", error: "Error: user is gone\n    at run", publicError: "The job failed (d4)" },
   given_back: { kind: "given_back", delayMs: 0 },
+  suspended: { kind: "suspended", wakes: 0, dueAt: 0, waitingFor: null },
+  compensated: { kind: "compensated", error: "Error: no room\n    at run", publicError: "The job failed (e5)" },
 };
 
 export const OUTCOME_KINDS: readonly Outcome["kind"][] = Object.keys(OUTCOMES) as Outcome["kind"][];
@@ -23,6 +25,8 @@ export const STATUS_AFTER: { readonly [Kind in Outcome["kind"]]: StoredJobStatus
   dead_letter: "dead_letter",
   discarded: "failed",
   given_back: "pending",
+  suspended: "pending",
+  compensated: "failed",
 };
 
 /** A job that was brought to a status, with the fence of its last claim (0 where it was never claimed). */

@@ -1,5 +1,5 @@
-import { expect } from "vitest";
-import type { ClaimedJob, KeyedType, NewJob, Store } from "../src/store.ts";
+import type { ClaimedJob, KeyedType, NewJob, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { OUTCOME_KINDS, OUTCOMES } from "./job-in.ts";
 import {
   cancelJob,

@@ -1,6 +1,6 @@
 import { SETTLED_JOB_STATUSES, type StoredJobStatus } from "@forge-jobs/protocol";
-import { expect } from "vitest";
-import type { KeyHold, NewJob } from "../src/store.ts";
+import type { KeyHold, NewJob } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { insertJob, insertKeyed, keyClaim, newJob, readJob, updateJob } from "./one-job.ts";
 import type { Case, Suite } from "./suite.ts";

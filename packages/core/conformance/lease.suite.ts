@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { claimJob, insertJob, readJob, updateJob } from "./one-job.ts";
 import { heldRows, LEASE_MS, processIdentity, readWorker, registerWorker, rescueWorker } from "./one-worker.ts";

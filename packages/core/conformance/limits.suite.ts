@@ -1,5 +1,5 @@
-import { expect } from "vitest";
-import type { ClaimedJob, NewJob, Store } from "../src/store.ts";
+import type { ClaimedJob, NewJob, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { OUTCOME_KINDS, OUTCOMES } from "./job-in.ts";
 import { cancelJob, claimJobs, insertJob, newJob, readJob, runUpdate, updateJob } from "./one-job.ts";
 import { heldRows, registerWorker, rescueWorker } from "./one-worker.ts";

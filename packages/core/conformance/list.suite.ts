@@ -1,8 +1,9 @@
 import { JOB_STATUSES } from "@forge-jobs/protocol";
-import { expect } from "vitest";
-import type { ListQuery, Store } from "../src/store.ts";
+import type { ListQuery, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOME_KINDS, OUTCOMES } from "./job-in.ts";
 import { claimJobs, insertJob, newJob, updateJob } from "./one-job.ts";
+import { insertRun, runningRun } from "./one-run.ts";
 import type { Suite } from "./suite.ts";
 
 const idsOf = async (store: Store, query: Partial<ListQuery> = {}): Promise<string[]> =>
@@ -30,6 +31,17 @@ export const listSuite: Suite = {
         expect(
           await idsOf(store, { status: "failed", type: "t", queue: "q", owner: "o", before: newJob().id }),
         ).toEqual([]);
+      },
+    },
+    {
+      name: "runs of workflows are not among the jobs, alive or ended",
+      async run({ store }) {
+        const [alive, ended] = [await insertRun(store), await runningRun(store)];
+        await updateJob(store, ended, { outcome: OUTCOMES.completed });
+        const job = await insertJob(store);
+        expect(await idsOf(store)).toEqual([job.id]);
+        expect(await idsOf(store, { type: alive.type })).toEqual([]);
+        expect(await idsOf(store, { status: "completed" })).toEqual([]);
       },
     },
     {

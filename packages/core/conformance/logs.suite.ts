@@ -1,6 +1,6 @@
 import { JOB_STATUSES, SETTLED_JOB_STATUSES, type StoredJobStatus } from "@forge-jobs/protocol";
-import { expect } from "vitest";
-import type { LogLine, LogRecord, Store } from "../src/store.ts";
+import type { LogLine, LogRecord, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn } from "./job-in.ts";
 import { newJob, readJob } from "./one-job.ts";
 import type { Case, Suite } from "./suite.ts";

@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { insertJob, keyClaim, newJob, readJob, updateJob } from "./one-job.ts";
 import { heldRows, registerWorker } from "./one-worker.ts";

@@ -1,9 +1,10 @@
-import { expect } from "vitest";
-import type { JobRecord, Store } from "../src/store.ts";
+import type { JobRecord, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES, type PlacedJob } from "./job-in.ts";
 import { cancelJob, claimJob, insertJob, keyClaim, newJob, readJob, retryJob, updateJob } from "./one-job.ts";
 import { registerWorker } from "./one-worker.ts";
 import type { Suite } from "./suite.ts";
+import { power } from "./world.ts";
 
 /** Every status that a release with schema 1 knows. */
 const STATUSES = [
@@ -91,7 +92,10 @@ export const migrateSuite: Suite = {
     {
       name: "jobs of every status of schema 1 are there after migrate as they were, and go on",
       migrated: false,
-      async run({ store, release1 }) {
+      needs: ["release1"],
+      async run(world) {
+        const { store } = world;
+        const release1 = power(world, "release1");
         const old = release1();
         await old.migrate();
         const placed: PlacedJob[] = [];
@@ -118,7 +122,10 @@ export const migrateSuite: Suite = {
     {
       name: "the release with schema 1 works on, and starts again, after migrate",
       migrated: false,
-      async run({ store, release1 }) {
+      needs: ["release1"],
+      async run(world) {
+        const { store } = world;
+        const release1 = power(world, "release1");
         const old = release1();
         await old.migrate();
         const workerId = await registerWorker(old);

@@ -1,5 +1,5 @@
-import { expect } from "vitest";
-import type { Store } from "../src/store.ts";
+import type { Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { cancelJob, claimJob, insertJob, readJob, updateJob } from "./one-job.ts";
 import type { Suite } from "./suite.ts";

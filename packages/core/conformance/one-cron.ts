@@ -1,4 +1,4 @@
-import type { CronAdvance, CronRegistration, CronRow, NewJob, Store } from "../src/store.ts";
+import type { CronAdvance, CronRegistration, CronRow, NewJob, Store } from "@forge-jobs/core";
 import { newJob, only } from "./one-job.ts";
 
 /** The instant that the cases count ticks from is the store's own, so they read it first. */

@@ -11,7 +11,7 @@ import type {
   RunUpdate,
   RunUpdateResult,
   Store,
-} from "../src/store.ts";
+} from "@forge-jobs/core";
 import { registerWorker } from "./one-worker.ts";
 
 // The verbs take and return lists; most cases are about a single job.

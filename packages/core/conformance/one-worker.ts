@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import type { HeldRow, ProcessIdentity, RunError, Store, WorkerRecord } from "../src/store.ts";
+import type { HeldRow, ProcessIdentity, RunError, Store, WorkerRecord } from "@forge-jobs/core";
 
 /** Beyond every clock that a case moves, where the case is not about leases. */
 const DAY_MS = 24 * 3_600_000;

@@ -10,7 +10,7 @@ import type { Powers, World } from "./world.ts";
 /** What every PostgreSQL shows. */
 export const POSTGRES: StoreExpectations = {
   capabilities: { multiHost: true, namedHints: true },
-  powers: ["concurrentWriters", "cutConnections", "holdSnapshot", "lockRow", "notifications", "probe"],
+  powers: ["concurrentWriters", "cutConnections", "holdSnapshot", "lockRow", "notifications", "probe", "release1"],
   skips: [],
 };
 
@@ -25,7 +25,7 @@ export const POOLED_POSTGRES: StoreExpectations = {
   ),
 };
 
-function pooled({ notifications: _lost, probe: _same, ...powers }: Powers): Partial<Powers> {
+function pooled({ notifications: _lost, probe: _same, ...powers }: PostgresSessions["powers"]): Partial<Powers> {
   return powers;
 }
 
@@ -61,12 +61,14 @@ export class PostgresWorlds {
       store,
       other,
       clock,
-      release1: () => {
-        const old = release1.postgresStore(options);
-        earlier.push(old);
-        return old;
+      powers: {
+        ...(this.#through === undefined ? sessions.powers : pooled(sessions.powers)),
+        release1: () => {
+          const old = release1.postgresStore(options);
+          earlier.push(old);
+          return old;
+        },
       },
-      powers: this.#through === undefined ? sessions.powers : pooled(sessions.powers),
       begin: sessions.begin,
       rows: sessions.rows,
       unreachable: () => ({

@@ -28,12 +28,14 @@ export async function openSqlite({ migrated }: { readonly migrated: boolean }): 
     store,
     other,
     clock,
-    release1: () => {
-      const old = release1.sqliteStore(file, { clock });
-      earlier.push(old);
-      return old;
+    powers: {
+      notifications: true,
+      release1: () => {
+        const old = release1.sqliteStore(file, { clock });
+        earlier.push(old);
+        return old;
+      },
     },
-    powers: { notifications: true },
     begin: async () => {
       const db = open();
       db.exec("BEGIN");

@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { claimJob, claimJobs, insertJob, newJob, updateJob } from "./one-job.ts";
 import { heldRows, LEASE_MS, processIdentity, readWorker, registerWorker } from "./one-worker.ts";
 import { Recorder } from "./recorder.ts";

@@ -1,5 +1,5 @@
-import { expect } from "vitest";
-import type { ClaimedJob, KeyedType, NewJob, Store } from "../src/store.ts";
+import type { ClaimedJob, KeyedType, NewJob, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { OUTCOME_KINDS, OUTCOMES } from "./job-in.ts";
 import { claimJobs, newJob, runUpdate } from "./one-job.ts";
 import { heldRows, registerWorker, rescueWorker } from "./one-worker.ts";
@@ -50,6 +50,24 @@ const CROWDS: readonly Crowd[] = [
         await world.store.jobs.update({ updates: runs.map(({ id, claimNo }) => ({ id, claimNo, ...said, outcome })) });
       }
       return release;
+    },
+  },
+  {
+    name: "5,000 runs that sleep",
+    async prepare({ store }) {
+      await insertMany(store, 5_000, {
+        type: "t",
+        priority: "critical",
+        due: { atMs: 0 },
+        run: { timeoutMs: null, declared: null },
+      });
+      const workerId = await registerWorker(store);
+      const claim = { workerId, queue: "default", types: ["t"], limit: 1_000, oldestFirst: false };
+      for (let round = 0; round < 5; round++) {
+        const runs = await store.jobs.claim(claim);
+        const outcome = { kind: "suspended", wakes: 0, dueAt: null, waitingFor: "event" } as const;
+        await store.jobs.update({ updates: runs.map((run) => runUpdate(run, { started: true, outcome })) });
+      }
     },
   },
 ];

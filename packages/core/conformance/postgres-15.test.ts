@@ -1,5 +1,5 @@
 import { afterAll, inject } from "vitest";
-import { describeStore } from "./describe-store.ts";
+import { describeStore } from "./with-vitest.ts";
 import { POSTGRES, PostgresWorlds } from "./open-postgres.ts";
 
 const worlds = new PostgresWorlds(inject("postgres")[15]);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, inject, test } from "vitest";
 import { findPgbouncer, type Pgbouncer, startPgbouncer } from "../../../test/support/pgbouncer.ts";
-import { describeStore } from "./describe-store.ts";
+import { describeStore } from "./with-vitest.ts";
 import { POOLED_POSTGRES, PostgresWorlds } from "./open-postgres.ts";
 
 const NAME = "PostgreSQL 18 behind PgBouncer in transaction mode";

@@ -1,7 +1,7 @@
 import pg from "pg";
 import { postgresStore } from "../src/postgres/index.ts";
 import type { StoreClock } from "../src/store.ts";
-import type { Powers, Probe, Transaction } from "./world.ts";
+import type { Powers, Probe, ProbedTable, Transaction } from "./world.ts";
 
 /** What the suite does to a PostgreSQL database beside the stores: each on a connection of its own. */
 export class PostgresSessions {
@@ -39,13 +39,13 @@ export class PostgresSessions {
     };
   };
 
-  readonly powers: Powers = {
+  readonly powers: Omit<Powers, "release1"> = {
     concurrentWriters: true,
     notifications: true,
     lockRow: async (id) => {
       const client = await this.#connect();
       await client.query("BEGIN");
-      await client.query(`SELECT 1 FROM ${this.#live} WHERE id = $1 FOR UPDATE`, [id]);
+      await client.query(`SELECT 1 FROM ${this.#table("live")} WHERE id = $1 FOR UPDATE`, [id]);
       return async () => void (await client.query("ROLLBACK"));
     },
     cutConnections: async () => {
@@ -57,7 +57,7 @@ export class PostgresSessions {
     holdSnapshot: async () => {
       const client = await this.#connect();
       await client.query("BEGIN ISOLATION LEVEL REPEATABLE READ");
-      await client.query(`SELECT 1 FROM ${this.#live} LIMIT 1`);
+      await client.query(`SELECT 1 FROM ${this.#table("live")} LIMIT 1`);
       return async () => void (await client.query("ROLLBACK"));
     },
     probe: async () => {
@@ -71,8 +71,8 @@ export class PostgresSessions {
       });
       return {
         store,
-        reads: (work) => this.#reads(pool, work),
-        vacuum: async () => void (await pool.query(`VACUUM ANALYZE ${this.#live}`)),
+        reads: (work, table = "live") => this.#reads(pool, work, table),
+        vacuum: async (table = "live") => void (await pool.query(`VACUUM ANALYZE ${this.#table(table)}`)),
       };
     },
   };
@@ -81,8 +81,8 @@ export class PostgresSessions {
     await Promise.all([...this.#clients.map((client) => client.end()), ...this.#closings.map((close) => close())]);
   }
 
-  get #live(): string {
-    return `${pg.escapeIdentifier(this.#schema)}.forge_live`;
+  #table(name: ProbedTable): string {
+    return `${pg.escapeIdentifier(this.#schema)}.forge_${name}`;
   }
 
   async #connect(): Promise<pg.Client> {
@@ -94,10 +94,10 @@ export class PostgresSessions {
     return client;
   }
 
-  async #reads(pool: pg.Pool, work: () => Promise<unknown>): ReturnType<Probe["reads"]> {
-    const before = await counters(pool);
+  async #reads(pool: pg.Pool, work: () => Promise<unknown>, table: ProbedTable): ReturnType<Probe["reads"]> {
+    const before = await counters(pool, table);
     await work();
-    const after = await counters(pool);
+    const after = await counters(pool, table);
     return { rows: after.rows - before.rows, pages: after.pages - before.pages };
   }
 }
@@ -118,15 +118,18 @@ export async function emptyTables(url: string, schema: string): Promise<void> {
   }
 }
 
-async function counters(pool: pg.Pool): ReturnType<Probe["reads"]> {
+async function counters(pool: pg.Pool, table: ProbedTable): ReturnType<Probe["reads"]> {
   // Takes effect when the statement has ended, so what it covers is read by the next one.
   await pool.query("SELECT pg_stat_force_next_flush()");
-  const { rows } = await pool.query<{ rows: number; pages: number }>(`
+  const { rows } = await pool.query<{ rows: number; pages: number }>(
+    `
     SELECT (t.seq_tup_read + greatest(t.idx_tup_fetch, i.read))::int AS rows,
            (io.heap_blks_read + io.heap_blks_hit + io.idx_blks_read + io.idx_blks_hit)::int AS pages
       FROM pg_stat_all_tables t
       JOIN pg_statio_all_tables io USING (relid)
      CROSS JOIN LATERAL (SELECT sum(idx_tup_read) AS read FROM pg_stat_all_indexes WHERE relid = t.relid) i
-     WHERE t.relname = 'forge_live'`);
+     WHERE t.relname = $1`,
+    [`forge_${table}`],
+  );
   return rows[0]!;
 }

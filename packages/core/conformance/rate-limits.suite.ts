@@ -1,5 +1,5 @@
-import { expect } from "vitest";
-import type { RateLimitRecord, Store } from "../src/store.ts";
+import type { RateLimitRecord, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { newJob } from "./one-job.ts";
 import { Random } from "./random.ts";
 import type { Suite } from "./suite.ts";

@@ -1,4 +1,4 @@
-import type { ChangeHint, ChangeListener, ChangeOrigin, Store } from "../src/store.ts";
+import type { ChangeHint, ChangeListener, ChangeOrigin, Store } from "@forge-jobs/core";
 
 /** One call of a listener. */
 export type Heard =
@@ -43,7 +43,7 @@ export class Recorder implements ChangeListener {
   }
 
   /** Whether a hint named the queue; `any` counts only where the case says so. */
-  hasAvailable(queue: string, { any = false } = {}): boolean {
+  hasAvailable(queue: string, { any = false }: { any?: boolean } = {}): boolean {
     return this.heard.some(
       (one) => one.kind === "available" && (one.queues === "any" ? any : one.queues.includes(queue)),
     );
@@ -62,7 +62,7 @@ export class Recorder implements ChangeListener {
     );
   }
 
-  hasMoved(id: string, revision: number, { any = false } = {}): boolean {
+  hasMoved(id: string, revision: number, { any = false }: { any?: boolean } = {}): boolean {
     return (
       this.revisionsOf(id).includes(revision) ||
       (any && this.heard.some((one) => one.kind === "moved" && one.hints === "any"))

@@ -1,6 +1,6 @@
 import { JOB_STATUSES, type StoredJobStatus } from "@forge-jobs/protocol";
-import { expect } from "vitest";
-import type { InsertResult, KeyClaim, KeyHold, NewJob, Store } from "../src/store.ts";
+import type { InsertResult, KeyClaim, KeyHold, NewJob, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { claimJob, claimJobs, insertJob, keyClaim, newJob, only, readJob, retryJob, updateJob } from "./one-job.ts";
 import { registerWorker, rescueWorker } from "./one-worker.ts";

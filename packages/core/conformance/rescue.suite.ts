@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { CANCEL_REASON, jobIn, OUTCOME_KINDS, OUTCOMES, type PlacedJob } from "./job-in.ts";
 import { claimJob, insertJob, readJob, updateJob } from "./one-job.ts";
 import { DEATH, heldRows, LEASE_MS, MAX_DEATHS, readWorker, registerWorker, rescueWorker } from "./one-worker.ts";
@@ -157,7 +157,8 @@ export const rescueSuite: Suite = {
           expect(run.deaths).toBe(-1);
           await updateJob(store, run, { started: true, outcome: OUTCOMES[kind] });
           if (kind === "completed" || kind === "discarded") continue;
-          if (kind === "failed" || kind === "dead_letter") await store.jobs.retry({ ids: [job.id] });
+          if (kind === "failed" || kind === "dead_letter" || kind === "compensated")
+            await store.jobs.retry({ ids: [job.id] });
           expect((await claimJob(store, job)).deaths).toBe(0);
         }
       },
@@ -173,7 +174,8 @@ export const rescueSuite: Suite = {
           expect(run.deaths).toBe(MAX_DEATHS - 1);
           await updateJob(store, run, { started: true, outcome: OUTCOMES[kind] });
           if (kind === "completed" || kind === "discarded") continue;
-          if (kind === "failed" || kind === "dead_letter") await store.jobs.retry({ ids: [job.id] });
+          if (kind === "failed" || kind === "dead_letter" || kind === "compensated")
+            await store.jobs.retry({ ids: [job.id] });
           expect((await claimJob(store, job)).deaths).toBe(0);
         }
       },
@@ -225,7 +227,7 @@ export const rescueSuite: Suite = {
         await rescueWorker(store, job.workerId);
         const rescued = await readJob(store, job.id);
         for (const kind of OUTCOME_KINDS) {
-          if (kind === "given_back") continue; // Already true: its answer may say so.
+          if (kind === "given_back" || kind === "suspended") continue; // Already true: its answer may say so.
           expect(await updateJob(store, job, { outcome: OUTCOMES[kind] })).toMatchObject({ result: "stale" });
         }
         expect(await readJob(store, job.id)).toEqual(rescued);

@@ -1,6 +1,6 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
-import { expect } from "vitest";
-import type { EndedStatus, KeyHold, NewJob, Store } from "../src/store.ts";
+import type { EndedStatus, KeyHold, NewJob, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES, type PlacedJob } from "./job-in.ts";
 import { claimJob, insertJob, insertKeyed, keyClaim, newJob, readJob, retryJob, updateJob } from "./one-job.ts";
 import type { Case, Suite } from "./suite.ts";

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
-import { expect } from "vitest";
-import type { JobStateRecord } from "../src/store.ts";
+import type { JobStateRecord } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { claimJobs, insertJob, readJob, readState } from "./one-job.ts";
 import type { Case, Suite } from "./suite.ts";
 import { walk } from "./walk.ts";

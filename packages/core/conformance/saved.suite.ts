@@ -1,6 +1,6 @@
 import { JOB_STATUSES } from "@forge-jobs/protocol";
-import { expect } from "vitest";
-import type { SavedValue, Store } from "../src/store.ts";
+import type { SavedValue, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { claimJob, only, readJob, retryJob, updateJob } from "./one-job.ts";
 import { rescueWorker } from "./one-worker.ts";

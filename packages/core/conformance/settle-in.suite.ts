@@ -1,5 +1,5 @@
-import { expect } from "vitest";
-import type { SettleInResult, Store } from "../src/store.ts";
+import type { SettleInResult, Store } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES, type PlacedJob } from "./job-in.ts";
 import { claimJob, newJob, readJob, readState, updateJob } from "./one-job.ts";
 import { Recorder } from "./recorder.ts";

@@ -1,5 +1,5 @@
-import { expect } from "vitest";
-import type { JobRecord } from "../src/store.ts";
+import type { JobRecord } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { CANCEL_REASON, jobIn, OUTCOME_KINDS, OUTCOMES, STATUS_AFTER } from "./job-in.ts";
 import { claimJob, claimJobs, insertJob, readJob, runUpdate, updateJob } from "./one-job.ts";
 import { registerWorker } from "./one-worker.ts";
@@ -26,6 +26,13 @@ const SAYS: { readonly [K in Kind]: Partial<JobRecord> } = {
     attempts: 1,
   },
   given_back: { output: null, attempts: 0 },
+  suspended: { output: null, attempts: 0 },
+  compensated: {
+    output: null,
+    error: OUTCOMES.compensated.error,
+    publicError: OUTCOMES.compensated.publicError,
+    attempts: 1,
+  },
 };
 
 /** The instant that an ending writes. */
@@ -34,6 +41,7 @@ const INSTANT: { readonly [K in Kind]?: keyof JobRecord } = {
   failed: "failedAt",
   dead_letter: "failedAt",
   discarded: "failedAt",
+  compensated: "failedAt",
 };
 
 const outcome = (kind: Kind, from: "claimed" | "running"): Case => ({

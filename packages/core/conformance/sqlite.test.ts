@@ -1,9 +1,9 @@
-import { describeStore } from "./describe-store.ts";
+import { describeStore } from "./with-vitest.ts";
 import { openSqlite } from "./open-sqlite.ts";
 
 describeStore("SQLite", openSqlite, {
   capabilities: { multiHost: false, namedHints: false },
-  powers: ["notifications"],
+  powers: ["notifications", "release1"],
   skips: [
     "transaction > an open transaction with a new job holds up neither claims nor settles",
     "replace > while its replacement is uncommitted a job is not claimed, and others are",
@@ -12,6 +12,10 @@ describeStore("SQLite", openSqlite, {
     "settle-in > a run settles also while what it said before is being written",
     "retain > a job whose key somebody has locked is passed over, and deleted later",
     "retain > a lease that was taken before the clock went back does not last for ever",
+    "steps > a run whose row somebody has locked is held, the others are recorded, and it is recorded later",
+    "record-in > while the transaction is open its run is held, and its neighbours are not",
+    "suspend > a run whose row somebody has locked is held, and goes to sleep later, or not if it was woken meanwhile",
+    "awaiting > a child whose run somebody has locked is held, its neighbours are not, and it ends later",
     "changes > after a loss listeners are told, look at everything, and hear again",
     "loss > a store goes on by itself after its connections were cut",
     "loss > inserts that were under way are done once, or refused with UNAVAILABLE and not half done",
@@ -21,6 +25,7 @@ describeStore("SQLite", openSqlite, {
     "plans > a claim among 20,000 due jobs of types that nobody here serves reads at most twice the rows it takes",
     "plans > a claim among 20,000 due jobs of other queues reads at most twice the rows it takes",
     "plans > a claim among 5,000 jobs that ended while a transaction held its view open reads at most twice the rows it takes",
+    "plans > a claim among 5,000 runs that sleep reads at most twice the rows it takes",
     "plans > a claim of jobs with keys among 100,000 jobs of keys that have no room reads at most twice the rows it takes",
     "plans > a claim of jobs with keys among 5,000 jobs with keys that ended while a transaction held its view open reads at most twice the rows it takes",
     "plans > a claim of jobs with keys among jobs of 10,000 keys reads at most twice the rows it takes",
@@ -32,5 +37,7 @@ describeStore("SQLite", openSqlite, {
     "plans > no verb about some running jobs reads those of others",
     "plans > finding what waits steps over the jobs, and counting them stops at its limit",
     "plans > a claim of a paused queue reads none of its 20,000 due jobs",
+    "run plans > loading a run of 1,000 steps reads each of them once, and no others",
+    "run plans > recording steps, signals, sleeps and ends of children read the rows they are about, and no others",
   ],
 });

@@ -1,3 +1,5 @@
+import { awaitingHeardSuite } from "./awaiting-heard.suite.ts";
+import { awaitingSuite } from "./awaiting.suite.ts";
 import { awaitedSuite } from "./awaited.suite.ts";
 import { cancelSuite } from "./cancel.suite.ts";
 import { changesSuite } from "./changes.suite.ts";
@@ -25,15 +27,24 @@ import { plansSuite } from "./plans.suite.ts";
 import { queuesSuite } from "./queues.suite.ts";
 import { rateLimitsSuite } from "./rate-limits.suite.ts";
 import { readSuite } from "./read.suite.ts";
+import { recordInSuite } from "./record-in.suite.ts";
 import { replaceSuite } from "./replace.suite.ts";
 import { rescueSuite } from "./rescue.suite.ts";
 import { retainSuite } from "./retain.suite.ts";
 import { retrySuite } from "./retry.suite.ts";
 import { revisionsSuite } from "./revisions.suite.ts";
+import { runListSuite } from "./run-list.suite.ts";
+import { runPlansSuite } from "./run-plans.suite.ts";
+import { runsKeptSuite } from "./runs-kept.suite.ts";
+import { runActsSuite } from "./run-acts.suite.ts";
+import { runsSuite } from "./runs.suite.ts";
 import { savedSuite } from "./saved.suite.ts";
 import { settleInSuite } from "./settle-in.suite.ts";
 import { settleSuite } from "./settle.suite.ts";
 import type { Suite } from "./suite.ts";
+import { signalsSuite } from "./signals.suite.ts";
+import { stepsSuite } from "./steps.suite.ts";
+import { suspendSuite } from "./suspend.suite.ts";
 import { sweepSuite } from "./sweep.suite.ts";
 import { takeoverSuite } from "./takeover.suite.ts";
 import { ticksSuite } from "./ticks.suite.ts";
@@ -81,9 +92,20 @@ export const SUITES: readonly Suite[] = [
   retainSuite,
   rateLimitsSuite,
   ticksSuite,
+  runsSuite,
+  runActsSuite,
+  runListSuite,
+  runsKeptSuite,
+  stepsSuite,
+  recordInSuite,
+  signalsSuite,
+  suspendSuite,
+  awaitingSuite,
+  awaitingHeardSuite,
   changesSuite,
   viewSuite,
   errorsSuite,
   lossSuite,
   plansSuite,
+  runPlansSuite,
 ];

@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { insertJob, insertKeyed, keyClaim, readJob, updateJob } from "./one-job.ts";
 import type { Suite } from "./suite.ts";

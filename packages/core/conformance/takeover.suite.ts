@@ -1,5 +1,5 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { claimJob, insertKeyed, keyClaim, readJob, retryJob, updateJob } from "./one-job.ts";
 import { DEATH, rescueWorker } from "./one-worker.ts";

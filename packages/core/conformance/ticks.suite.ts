@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { jobsOf, readCron, registerCron, registration, storeNow, tick } from "./one-cron.ts";
 import { claimJob, newJob, updateJob } from "./one-job.ts";
 import { OUTCOMES } from "./job-in.ts";

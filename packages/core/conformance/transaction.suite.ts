@@ -1,4 +1,4 @@
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { claimJob, insertJob, keyClaim, newJob, readJob, updateJob } from "./one-job.ts";
 import { OUTCOMES } from "./job-in.ts";
 import type { Suite } from "./suite.ts";

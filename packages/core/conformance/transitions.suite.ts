@@ -1,5 +1,5 @@
 import { JOB_STATUSES, JOB_TRANSITIONS, type StoredJobStatus } from "@forge-jobs/protocol";
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOME_KINDS, OUTCOMES, type PlacedJob } from "./job-in.ts";
 import { cancelJob, claimJobs, insertJob, newJob, readState, retryJob, updateJob } from "./one-job.ts";
 import { DEATH, registerWorker, rescueWorker } from "./one-worker.ts";

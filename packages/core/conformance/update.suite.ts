@@ -1,5 +1,5 @@
-import { expect } from "vitest";
-import type { RunUpdate } from "../src/store.ts";
+import type { RunUpdate } from "@forge-jobs/core";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOME_KINDS, OUTCOMES, STATUS_AFTER, type PlacedJob } from "./job-in.ts";
 import { claimJob, newJob, readJob, readState, runUpdate, updateJob } from "./one-job.ts";
 import { registerWorker } from "./one-worker.ts";

@@ -1,5 +1,5 @@
 import { JOB_STATUSES } from "@forge-jobs/protocol";
-import { expect } from "vitest";
+import { expect } from "./expect.ts";
 import { jobIn, OUTCOMES } from "./job-in.ts";
 import { insertJob, readJob, updateJob } from "./one-job.ts";
 import type { Suite } from "./suite.ts";

@@ -1,4 +1,4 @@
-import type { JobStateRecord, Store } from "../src/store.ts";
+import type { JobStateRecord, Store } from "@forge-jobs/core";
 import { OUTCOME_KINDS, OUTCOMES } from "./job-in.ts";
 import { claimJobs, keyClaim, newJob, runUpdate } from "./one-job.ts";
 import { registerWorker, rescueWorker } from "./one-worker.ts";

@@ -1,4 +1,4 @@
-import type { Store, StoreCapabilities, StoreClock } from "../src/store.ts";
+import type { Store, StoreCapabilities, StoreClock } from "@forge-jobs/core";
 
 /** A transaction on the tested database that does not belong to the store, as a user of the library holds one. */
 export interface Transaction {
@@ -8,13 +8,16 @@ export interface Transaction {
   readonly rollback: () => Promise<void>;
 }
 
-/** A store on the database, with what its statements cost the table of live rows. */
+/** The tables that a probe looks at, without what their names begin with. */
+export type ProbedTable = "live" | "steps" | "signals";
+
+/** A store on the database, with what its statements cost a table: that of live rows, where the case does not say another. */
 export interface Probe {
   readonly store: Store;
   /** Counts rows (or index entries, if those are more) and pages that this store alone touches while the work is done. */
-  readonly reads: (work: () => Promise<unknown>) => Promise<{ rows: number; pages: number }>;
+  readonly reads: (work: () => Promise<unknown>, table?: ProbedTable) => Promise<{ rows: number; pages: number }>;
   /** Cleans the table and counts its rows for the planner, as the server does at times of its own. */
-  readonly vacuum: () => Promise<void>;
+  readonly vacuum: (table?: ProbedTable) => Promise<void>;
 }
 
 /** What only some databases can do, and the wiring shows the suite how. */
@@ -27,6 +30,8 @@ export interface Powers {
   readonly probe: () => Promise<Probe>;
   /** Opens a transaction that keeps its view of the database, so nothing that ends later can be vacuumed away. */
   readonly holdSnapshot: () => Promise<() => Promise<void>>;
+  /** Opens a store of the release with schema 1 on the same database and clock. */
+  readonly release1: () => Store;
   /** Whether a store hears what other processes changed. */
   readonly notifications: true;
   /** Whether the database lets several transactions write at the same time. */
@@ -42,8 +47,6 @@ export interface World {
   /** A second store object on the same database, as another process has one; both run on the same clock. */
   readonly other: Store;
   readonly clock: StoreClock;
-  /** A store of the release with schema 1 on the same database and clock. */
-  readonly release1: () => Store;
   readonly powers: Partial<Powers>;
   readonly begin: () => Promise<Transaction>;
   /** Runs plain SQL, as an operator does; `forge_jobs` is found without a schema before it. */

@@ -10,7 +10,8 @@ export interface WrongStore {
   readonly spoil: (store: Store) => Store;
 }
 
-function overJobs(store: Store, changed: Partial<Store["jobs"]>): Store {
+/** The store with other verbs over jobs. */
+export function overJobs(store: Store, changed: Partial<Store["jobs"]>): Store {
   return { ...store, jobs: { ...store.jobs, ...changed } };
 }
 

@@ -10,6 +10,7 @@ import type { RateLimitVerbs } from "./store/rate-limits.ts";
 import type { SweepVerbs } from "./store/sweep-verbs.ts";
 import type { WorkerVerbs } from "./store/worker-verbs.ts";
 import type { SavedVerbs } from "./store/saved-verbs.ts";
+import type { WorkflowVerbs } from "./store/workflow-verbs.ts";
 
 export type * from "./store/cron-verbs.ts";
 export type * from "./store/ended-verbs.ts";
@@ -22,6 +23,9 @@ export type * from "./store/saved-verbs.ts";
 export type * from "./store/rate-limits.ts";
 export type * from "./store/sweep-verbs.ts";
 export type * from "./store/worker-verbs.ts";
+export type * from "./store/run-act-verbs.ts";
+export type * from "./store/run-list-verbs.ts";
+export type * from "./store/workflow-verbs.ts";
 
 /** How urgent a job is; a claim takes `critical` before `high` before `normal` before `low`. */
 export type Priority = "critical" | "high" | "normal" | "low";
@@ -71,9 +75,16 @@ export interface NewJob {
   /**
    * Where a job of the same type that is `pending` holds one of its keys, that gets this one's content: everything but id,
    * owner and keys. What runs of before said and saved, and whom they called their children, is forgotten, but not how many
-   * they were and who died of them. Any other holder is left alone, as it is without.
+   * they were and who died of them. Any other holder is left alone, as it is without; so is every run of a workflow.
    */
   readonly replace?: true;
+  /** It is a run of a workflow, its type the workflow's name and version: `name@1`. */
+  readonly run?: {
+    /** How long after its insertion its time is up; null: never. */
+    readonly timeoutMs: number | null;
+    /** The names of its steps for a stepper. */
+    readonly declared: readonly string[] | null;
+  };
 }
 
 /** What became of one `NewJob`: its own id, or the id of the job that holds its key. */
@@ -122,6 +133,7 @@ export interface RunError {
  * `discarded` leaves it `failed` with `discardedAt`, for good: no sweep moves it and no person's retry brings it back.
  * `given_back` returns the row to `pending`, due after `delayMs`, without counting the attempt; it clears the
  * count of worker deaths, as every outcome does.
+ * `suspended` puts a run of a workflow away, uncounted: see `Suspension`. `compensated` ends one as failed that was undone.
  */
 export type Outcome =
   | { readonly kind: "completed"; readonly output: string | null }
@@ -129,7 +141,20 @@ export type Outcome =
   | ({ readonly kind: "failed" } & RunError)
   | ({ readonly kind: "dead_letter" } & RunError)
   | ({ readonly kind: "discarded" } & RunError)
-  | { readonly kind: "given_back"; readonly delayMs: number };
+  | { readonly kind: "given_back"; readonly delayMs: number }
+  | Suspension
+  | ({ readonly kind: "compensated" } & RunError);
+
+/**
+ * A run of a workflow is put away until `dueAt` (ms since 1970 by the store's clock; null: until it is woken), its row
+ * `pending`. Where it was woken since the read that answered `wakes`, it is due at once.
+ */
+export interface Suspension {
+  readonly kind: "suspended";
+  readonly wakes: number;
+  readonly dueAt: number | null;
+  readonly waitingFor: string | null;
+}
 
 /**
  * All that a running job has to say between two flushes, merged into one record.
@@ -146,6 +171,8 @@ export interface RunUpdate {
   readonly outcome: Outcome | null;
   /** The outcome makes room under a limit of this queue, which is then told of as if jobs had come. */
   readonly frees?: string;
+  /** The outcome ends a job for which the run of this id waits: it is woken in the same statement or transaction. */
+  readonly wakes?: string;
 }
 
 /**
@@ -278,7 +305,7 @@ export interface JobVerbs {
   states(args: { ids: readonly string[] }): Promise<JobStateRecord[]>;
   /** Reads whole rows; unknown ids are left out. */
   get(args: { ids: readonly string[] }): Promise<JobRecord[]>;
-  /** Reads one page of whole rows, newest first. */
+  /** Reads one page of whole rows, newest first; runs of workflows are left out. */
   list(query: ListQuery): Promise<JobRecord[]>;
   /**
    * Ends jobs that no handler runs; flags running ones. The reason becomes their error. Settled jobs are left alone. What was
@@ -367,6 +394,7 @@ export interface Store {
   readonly logs: LogVerbs;
   readonly rateLimits: RateLimitVerbs;
   readonly crons: CronVerbs;
+  readonly workflows: WorkflowVerbs;
   readonly changes: Changes;
   /** Names the database for people, without its password. */
   readonly address: string;

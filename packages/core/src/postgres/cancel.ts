@@ -7,14 +7,38 @@ import { insertEnded } from "./ended-rows.ts";
 import { remembering } from "./history.ts";
 import type { HintSink } from "./hints.ts";
 import type { Session, Statement } from "./session.ts";
-import { movedOf, queuesOf, WRITTEN, type WrittenRow, writtenOf } from "./written-row.ts";
+import { wake } from "./wake.ts";
+import { movedOf, queuesOf, WRITTEN, type WrittenRow, writtenOf, writtenRow } from "./written-row.ts";
+
+/** What a cancellation wrote, and the parent of a job that it ended. */
+type CancelledRow = [...Required<WrittenRow>, parentId: string | null];
 
 type FoundRow = [id: string, status: StoredJobStatus, isLive: boolean];
 
 const MS = "interval '1 millisecond'";
 
+/** Cancels jobs within a transaction of ours, and answers what was written besides. */
+export type CancelWithin = (
+  session: Session,
+  args: Parameters<JobVerbs["cancel"]>[0],
+) => Promise<{ answers: ReadonlyMap<string, CancelResult>; moved: WrittenRow[] }>;
+
 /** Makes the verb `cancel`. */
 export function createCancel(database: Database, hints: HintSink): JobVerbs["cancel"] {
+  const within = cancelWithin(database);
+  return async (args) => {
+    // One transaction with the children: a crash in between would leave them to work for nobody. The lock on a parent
+    // keeps it from making more of them meanwhile.
+    const { answers, moved } = await database.transaction((session) => within(session, args));
+    // A worker held some of them; where a limit counted those there is room now.
+    hints.available(queuesOf(moved));
+    hints.moved(moved.map(movedOf));
+    return args.ids.map((id) => answers.get(id) ?? "not_found");
+  };
+}
+
+/** Makes what cancels jobs, and their children with them. */
+export function cancelWithin(database: Database): CancelWithin {
   const { write, find, children } = cancelStatements(database.tables);
 
   /** Cancels these jobs, and adds what it wrote to `moved`. */
@@ -22,12 +46,12 @@ export function createCancel(database: Database, hints: HintSink): JobVerbs["can
     session: Session,
     ids: readonly string[],
     values: readonly unknown[],
-    moved: WrittenRow[],
+    moved: CancelledRow[],
   ): Promise<Map<string, CancelResult>> {
     const answers = new Map<string, CancelResult>();
     let open = [...new Set(ids)].toSorted();
     while (open.length > 0) {
-      const written = await session.run<WrittenRow>(write, [binaryArrays.uuid(open), ...values]);
+      const written = await session.run<CancelledRow>(write, [binaryArrays.uuid(open), ...values]);
       for (const [id, , status] of written) answers.set(id, status === "cancelled" ? "cancelled" : "requested");
       moved.push(...written);
       const rest = open.filter((id) => !answers.has(id));
@@ -45,25 +69,24 @@ export function createCancel(database: Database, hints: HintSink): JobVerbs["can
     return answers;
   }
 
-  return async ({ ids, reason, by = null }) => {
-    // One transaction with the children: a crash in between would leave them to work for nobody. The lock on a parent
-    // keeps it from making more of them meanwhile.
-    const { answers, moved } = await database.transaction(async (session) => {
-      const values = [reason, database.offsetMs, by];
-      const written: WrittenRow[] = [];
-      const results = await cancelIn(session, ids, values, written);
-      let parents = openIn(results);
-      while (parents.length > 0) {
-        const found = await session.run<[id: string]>(children, [binaryArrays.uuid(parents)]);
-        const below = found.map(([id]) => id);
-        parents = openIn(await cancelIn(session, below, values, written));
-      }
-      return { answers: results, moved: written };
-    });
-    // A worker held some of them; where a limit counted those there is room now.
-    hints.available(queuesOf(moved));
-    hints.moved(moved.map(movedOf));
-    return ids.map((id) => answers.get(id) ?? "not_found");
+  return async (session, { ids, reason, by = null }) => {
+    const values = [reason, database.offsetMs, by];
+    const written: CancelledRow[] = [];
+    const answers = await cancelIn(session, ids, values, written);
+    let parents = openIn(answers);
+    while (parents.length > 0) {
+      const found = await session.run<[id: string]>(children, [binaryArrays.uuid(parents)]);
+      const below = found.map(([id]) => id);
+      parents = openIn(await cancelIn(session, below, values, written));
+    }
+    // Runs of workflows among the parents of jobs that ended may be waiting for those.
+    // Somebody may cancel a run at this moment, whose row is then locked before its children's: one of both is sent again.
+    const woken = await wake(
+      session,
+      database,
+      written.flatMap((row) => row[6] ?? []),
+    );
+    return { answers, moved: [...written.map(writtenRow), ...woken] };
   };
 }
 
@@ -97,8 +120,8 @@ function cancelStatements(tables: Tables): { write: Statement; find: Statement; 
             publicError: "$2::text",
           })}
         ), written AS (
-          SELECT ${WRITTEN}, NULL AS queue FROM asked
-          UNION ALL SELECT ${writtenOf("c")}, CASE WHEN gone.worker_id IS NOT NULL THEN gone.queue END
+          SELECT ${WRITTEN}, NULL AS queue, NULL::uuid AS parent_id FROM asked
+          UNION ALL SELECT ${writtenOf("c")}, CASE WHEN gone.worker_id IS NOT NULL THEN gone.queue END, gone.parent_id
           FROM cancelled AS c JOIN gone USING (id)
         ), ${remembering(tables, {
           // The statement sees the live rows as they were before it wrote them.
@@ -113,7 +136,7 @@ function cancelStatements(tables: Tables): { write: Statement; find: Statement; 
           by: "$4::text",
           reason: "$2::text",
         })}
-        SELECT ${WRITTEN}, queue FROM written`,
+        SELECT ${WRITTEN}, queue, parent_id FROM written`,
     },
     // A job that holds a child's idempotency key is not the parent's to cancel.
     children: {

@@ -20,6 +20,9 @@ export interface Tables {
   readonly ratePlaces: string;
   readonly crons: string;
   readonly children: string;
+  readonly runs: string;
+  readonly steps: string;
+  readonly signals: string;
   readonly meta: string;
 }
 
@@ -63,6 +66,9 @@ export class Database {
       ratePlaces: table("rate_places"),
       crons: table("crons"),
       children: table("children"),
+      runs: table("runs"),
+      steps: table("steps"),
+      signals: table("signals"),
       meta: table("meta"),
     };
     this.address = options.address;

@@ -6,6 +6,7 @@ import { remembering } from "./history.ts";
 import type { HintSink } from "./hints.ts";
 import { jobRecord, wholeColumns, type WholeRow } from "./read.ts";
 import type { Statement } from "./session.ts";
+import { isRun } from "./wake.ts";
 import { unforeseen } from "./unforeseen-limit.ts";
 import { movedOf, WRITTEN, type WrittenRow } from "./written-row.ts";
 
@@ -64,13 +65,13 @@ function deadLetterStatements(tables: Tables): Readonly<Record<"page" | "findDea
       text: `${halves(
         (status) => `(
           SELECT ${wholeColumns(true)} FROM ${ended} AS e
-          WHERE status = '${status}' AND id < $2::uuid AND discarded_at IS NULL AND ($3::text IS NULL OR job_type = $3)
+          WHERE status = '${status}' AND id < $2::uuid AND discarded_at IS NULL AND NOT ${isRun("e")} AND ($3::text IS NULL OR job_type = $3)
           ORDER BY e.id DESC LIMIT ${unforeseen("$1")}
         )`,
       )} ORDER BY 1 DESC LIMIT $1`,
     },
     findDead: {
-      text: `SELECT looked.id, discarded_at IS NULL
+      text: `SELECT looked.id, discarded_at IS NULL AND NOT ${isRun("looked")}
           AND ($3::text IS NULL OR job_type = $3) AND ($4::text IS NULL OR queue = $4)
           AND ($5::text IS NULL OR $5 = (
             SELECT h.error_name FROM ${history} AS h WHERE h.job_id = looked.id AND h.event IN ('error', 'death')

@@ -1,4 +1,5 @@
 import type { Tables } from "./database.ts";
+import { isRun } from "./wake.ts";
 import { WRITTEN } from "./written-row.ts";
 
 /** How a row ends; each is an SQL expression over the live row `l`, the time `now` and what else the statement reads. */
@@ -53,7 +54,10 @@ export function insertEnded({ ended }: Tables, ending: Ending): string {
       ),
     ],
   ];
-  if (mayFail) rare.push(["dead_at", ownInstant("'{keep,deadMs}'")]);
+  // A failed run of a workflow is no dead letter, and never becomes one.
+  if (mayFail) {
+    rare.push(["dead_at", `CASE WHEN ${isRun("l")} THEN 'infinity' ELSE ${ownInstant("'{keep,deadMs}'")} END`]);
+  }
   if (discardedAt !== undefined) rare.push(["discarded_at", discardedAt]);
   return `INSERT INTO ${ended} (
       id, scheduled_at, created_at, lane, claim_no, revision, attempts, max_attempts, budget, priority,

@@ -7,7 +7,7 @@ const KEPT_ENTRIES = 20;
 
 /** Errors and deaths push out each other, and what people did likewise: neither makes the other short. */
 const FAILURES = "'error', 'death'";
-const ACTS = "'cancel', 'retry', 'discard', 'delete'";
+const ACTS = "'cancel', 'retry', 'discard', 'delete', 'skip'";
 
 /** What a statement notes of the rows that it writes; each is an SQL expression over what it reads. */
 export interface Entry {

@@ -62,6 +62,7 @@ export function createInsert(database: Database, hints: HintSink): JobVerbs["ins
     let unsure = false;
     if (
       only?.limitKey === undefined &&
+      only?.run === undefined &&
       only !== undefined &&
       key !== undefined &&
       jobs.length === 1 &&
@@ -108,7 +109,7 @@ function sorted(
   for (const [n, job] of jobs.entries()) {
     const holder = holders[n] ?? null;
     if (holder === null) made.set(job.id, job);
-    else if (job.replace === true) {
+    else if (job.replace === true && job.run === undefined) {
       const before = made.get(holder);
       if (before === undefined) over.set(holder, job);
       else made.set(holder, { ...job, id: holder, keys: before.keys });
@@ -126,8 +127,8 @@ export function createInsertClaimed(database: Database, hints: HintSink): JobVer
         // After a lost answer the row may be there, claimed or not. Whoever finds it so lets the claim path take it: a
         // claim that nobody knows of goes back with the worker's next beats.
         if (again && (await rows.known(session, [job])).size > 0) return false;
-        if (job.limitKey === undefined) return rows.insertClaimed(session, job, workerId);
-        // Whether its key has room, a claim must find out.
+        if (job.limitKey === undefined && job.run === undefined) return rows.insertClaimed(session, job, workerId);
+        // Whether its key has room, a claim must find out; of a run there is more to write.
         await rows.insert(session, [job], binaryArrays);
         return false;
       }),

@@ -2,7 +2,7 @@ import { lane, laneOf } from "../lane.ts";
 import { type KeyClaim, type NewJob, PRIORITIES } from "../store.ts";
 import { type Arrays, binaryArrays } from "./arrays.ts";
 import { byId } from "./by-id.ts";
-import type { Database } from "./database.ts";
+import type { Database, Tables } from "./database.ts";
 import { indexable, keepMsOf, windowMsOf } from "./key-columns.ts";
 import { isOpen } from "./open-queue.ts";
 import { type Want, wantOf } from "./keys.ts";
@@ -26,14 +26,17 @@ export class JobRows {
   readonly #database: Database;
   readonly #mixed: Statement;
   readonly #keyed: Statement;
+  readonly #run: Statement;
   readonly #alike: Statement;
   readonly #alikeText: string;
   readonly #alikeWithKey: Statement;
   readonly #claimed: Statement;
   readonly #known: Statement;
+  readonly #startedIf: (from: number) => string;
 
   constructor(database: Database) {
     const { schema, tables } = database;
+    this.#startedIf = startedIf(tables);
     const into = `INSERT INTO ${tables.live} (
       id, input, job_type, queue, lane, priority, owner, max_attempts, budget, overrides, keys, created_at, scheduled_at, ready_at
     )`;
@@ -70,15 +73,16 @@ export class JobRows {
           (SELECT statement_timestamp() + $13::float8 * ${MS} AS now) AS clock
         ) AS job`,
     };
-    this.#keyed = {
-      name: `${schema}.insert_keyed`,
-      // A row with a concurrency key that is due waits parked.
-      text: `INSERT INTO ${tables.live} (
+    // A row with a concurrency key that is due waits parked.
+    const keyed = `INSERT INTO ${tables.live} (
           id, input, job_type, queue, lane, priority, owner, max_attempts, budget, overrides, keys, created_at, scheduled_at,
           limit_key, ready_at, parked_at
         )
         SELECT id, input, job_type, queue, lane, priority, owner, budget, budget, overrides, keys, now, due, limit_key,
-          CASE WHEN limit_key IS NULL OR due > now THEN due END, CASE WHEN limit_key IS NOT NULL AND due <= now THEN due END
+          CASE WHEN limit_key IS NULL OR due > now THEN due END, CASE WHEN limit_key IS NOT NULL AND due <= now THEN due END`;
+    this.#keyed = {
+      name: `${schema}.insert_keyed`,
+      text: `${keyed}
         FROM (
           SELECT *, ${DUE} AS due FROM unnest(
             $1::uuid[], $2::json[], $3::text[], $4::text[], $5::int4[], $6::int2[], $7::text[], $8::int4[], $9::text[],
@@ -87,6 +91,20 @@ export class JobRows {
             id, input, job_type, queue, lane, priority, owner, budget, overrides, keys, delay_ms, at_ms, limit_key
           ), (SELECT statement_timestamp() + $13::float8 * ${MS} AS now) AS clock
         ) AS job`,
+    };
+    this.#run = {
+      text: `WITH said AS (
+          SELECT *, ${DUE} AS due FROM unnest(
+            $1::uuid[], $2::json[], $3::text[], $4::text[], $5::int4[], $6::int2[], $7::text[], $8::int4[], $9::text[],
+            $10::json[], $11::float8[], $12::float8[], $14::text[], $15::int2[], $16::float8[], $17::json[]
+          ) AS job (
+            id, input, job_type, queue, lane, priority, owner, budget, overrides, keys, delay_ms, at_ms, limit_key, is_run,
+            timeout_ms, declared
+          ), (SELECT statement_timestamp() + $13::float8 * ${MS} AS now) AS clock
+        ), started AS (
+          INSERT INTO ${tables.runs} (id, timeout_at, declared)
+          SELECT id, now + timeout_ms * ${MS}, declared FROM said WHERE is_run = 1
+        ) ${keyed} FROM said`,
     };
     this.#claimed = {
       name: `${schema}.insert_claimed`,
@@ -114,9 +132,10 @@ export class JobRows {
   async insert(session: Session, jobs: readonly NewJob[], arrays: Arrays): Promise<void> {
     const [first] = jobs;
     if (first === undefined) return;
-    if (jobs.some(({ limitKey }) => limitKey !== undefined)) {
-      const limitKeys = jobs.map(({ limitKey }) => (limitKey === undefined ? null : indexable(limitKey)));
-      await session.run(this.#keyed, [...this.#mixedValues(jobs, arrays), arrays.text(limitKeys)]);
+    if (jobs.some(({ run }) => run !== undefined)) {
+      await session.run(this.#run, [...this.#keyedValues(jobs, arrays), ...runValues(jobs, arrays)]);
+    } else if (jobs.some(({ limitKey }) => limitKey !== undefined)) {
+      await session.run(this.#keyed, this.#keyedValues(jobs, arrays));
     } else if (jobs.every((job) => job.keys.length === 0 && isAlike(job, first))) {
       await session.run(this.#alike, this.#alikeValues(jobs, first, arrays));
     } else {
@@ -137,9 +156,12 @@ export class JobRows {
    */
   insertIf(jobs: readonly NewJob[], condition: (from: number) => string, values: readonly unknown[]): Promise<boolean> {
     const [first] = jobs as [NewJob, ...NewJob[]];
-    const text = `WITH written AS (${condition(ALIKE_VALUES)})
+    const conditional = [...this.#alikeValues(jobs, first, binaryArrays), ...values];
+    const { run } = first;
+    const started = run === undefined ? "" : `, ${this.#startedIf(conditional.length)}`;
+    const text = `WITH written AS (${condition(ALIKE_VALUES)})${started}
       ${this.#alikeText} WHERE EXISTS (SELECT FROM written) RETURNING id`;
-    const all = [...this.#alikeValues(jobs, first, binaryArrays), ...values];
+    const all = run === undefined ? conditional : [...conditional, run.timeoutMs, declaredOf(run)];
     return this.#database.retrying((again) =>
       this.#database.connected(async (session) => {
         // After a lost answer the jobs may be there.
@@ -182,6 +204,11 @@ export class JobRows {
     ];
   }
 
+  #keyedValues(jobs: readonly NewJob[], arrays: Arrays): unknown[] {
+    const limitKeys = jobs.map(({ limitKey }) => (limitKey === undefined ? null : indexable(limitKey)));
+    return [...this.#mixedValues(jobs, arrays), arrays.text(limitKeys)];
+  }
+
   #mixedValues(jobs: readonly NewJob[], arrays: Arrays): unknown[] {
     return [
       arrays.uuid(jobs.map(({ id }) => id)),
@@ -213,6 +240,29 @@ function isAlike(a: NewJob, b: NewJob): boolean {
     delayMs(a) === delayMs(b) &&
     atMs(a) === atMs(b)
   );
+}
+
+type Run = NonNullable<NewJob["run"]>;
+
+/** What runs of workflows have besides their rows, where the jobs that `insertIf` writes are such; behind `from` values. */
+function startedIf({ runs }: Tables): (from: number) => string {
+  return (from) => `started AS (
+      INSERT INTO ${runs} (id, timeout_at, declared)
+      SELECT id, statement_timestamp() + ($${ALIKE_VALUES}::float8 + $${from + 1}::float8) * ${MS}, $${from + 2}::json
+      FROM unnest($1::uuid[]) AS job (id) WHERE EXISTS (SELECT FROM written)
+    )`;
+}
+
+function runValues(jobs: readonly NewJob[], arrays: Arrays): unknown[] {
+  return [
+    arrays.int2(jobs.map(({ run }) => (run === undefined ? 0 : 1))),
+    arrays.float8(jobs.map(({ run }) => run?.timeoutMs ?? null)),
+    arrays.json(jobs.map(({ run }) => (run === undefined ? null : declaredOf(run)))),
+  ];
+}
+
+function declaredOf({ declared }: Run): string | null {
+  return declared === null ? null : JSON.stringify(declared);
 }
 
 export function delayMs({ due }: NewJob): number | null {

@@ -5,7 +5,8 @@ import { byId } from "./by-id.ts";
 import type { Database } from "./database.ts";
 import { unforeseen } from "./unforeseen-limit.ts";
 
-type StateRow = [
+/** What the live path reads of a row, as statements answer it. */
+export type StateRow = [
   id: string,
   type: string,
   owner: string | null,
@@ -34,7 +35,8 @@ export type WholeRow = [
 const HELD: readonly StoredJobStatus[] = ["claimed", "running", "cancel_requested"];
 const LIVE: readonly StoredJobStatus[] = ["pending", "retry", ...HELD];
 
-const stateColumns = (isEnded: boolean): string =>
+/** The columns of a `StateRow`. */
+export const stateColumns = (isEnded: boolean): string =>
   `id, job_type, owner, status, progress, message, ${isEnded ? "output::text" : "NULL::text"}, public_error, revision`;
 
 const instant = (column: string): string => `round(date_part('epoch', ${column}) * 1000)`;
@@ -66,7 +68,8 @@ export function createRead(database: Database): Pick<JobVerbs, "states" | "get" 
 
     async list({ status, type, queue, owner, parent, before, limit }) {
       const values: unknown[] = [limit];
-      const filters: string[] = [];
+      // Runs of workflows are none.
+      const filters = ["strpos(job_type, '@') < 1"];
       for (const [condition, value] of [
         ["status =", status],
         ["job_type =", type],
@@ -102,7 +105,7 @@ function where(filters: readonly string[]): string {
   return filters.length === 0 ? "" : `WHERE ${filters.join(" AND ")}`;
 }
 
-function stateRecord(row: StateRow | WholeRow): JobStateRecord {
+export function stateRecord(row: StateRow | WholeRow): JobStateRecord {
   const [id, type, owner, status, progress, message, output, publicError, revision] = row;
   return { id, type, owner, status, progress, message, output, publicError, revision };
 }

@@ -5,9 +5,10 @@ import type { Database, Tables } from "./database.ts";
 import { storedWants } from "./job-rows.ts";
 import { KeyRing, type Want } from "./keys.ts";
 import type { Session, Statement } from "./session.ts";
+import { isRun } from "./wake.ts";
 
 /** An ended row that this transaction has locked. */
-export type DoomedRow = [id: string, keys: string | null];
+export type DoomedRow = [id: string, keys: string | null, ofRun: boolean];
 
 const MS = "interval '1 millisecond'";
 
@@ -16,9 +17,10 @@ export class Removal {
   readonly #keyRing: KeyRing;
   readonly #standIns: Statement;
   readonly #remove: Statement;
+  readonly #removeRuns: Statement;
 
   constructor(database: Database) {
-    const { ended, live, history, saved, logs, children } = database.tables;
+    const { ended, live, history, saved, logs, children, runs, steps, signals } = database.tables;
     this.#keyRing = new KeyRing(database);
     // Row by row through an index: for a list of ids of unknown length the planner might read the whole table.
     const doomed = (table: string, id: string): string => `DELETE FROM ${table} WHERE ctid = ANY (ARRAY(
@@ -36,6 +38,9 @@ export class Removal {
       text: `WITH past AS (${doomed(history, "job_id")}), state AS (${doomed(saved, "job_id")}),
         lines AS (${doomed(logs, "job_id")}), descent AS (${doomed(children, "parent_id")}) ${doomed(ended, "id")}`,
     };
+    this.#removeRuns = {
+      text: `WITH past AS (${doomed(steps, "run_id")}), said_to AS (${doomed(signals, "run_id")}) ${doomed(runs, "id")}`,
+    };
   }
 
   /** Removes rows that are locked, waiting for their keys. */
@@ -46,7 +51,7 @@ export class Removal {
       await this.#keyRing.lockFor(session, wants);
       await this.#keyRing.partWith(session, wants);
     }
-    await session.run(this.#remove, [binaryArrays.uuid(rows.map(([id]) => id))]);
+    await this.#removeAll(session, rows);
   }
 
   /**
@@ -64,8 +69,14 @@ export class Removal {
     const free = rows.filter(([id]) => !busy.has(id));
     if (free.length === 0) return 0;
     await this.#keyRing.partWith(session, wantsOf(free));
-    await session.run(this.#remove, [binaryArrays.uuid(free.map(([id]) => id))]);
+    await this.#removeAll(session, free);
     return free.length;
+  }
+
+  async #removeAll(session: Session, rows: readonly DoomedRow[]): Promise<void> {
+    const runs = rows.flatMap(([id, , ofRun]) => (ofRun ? [id] : []));
+    if (runs.length > 0) await session.run(this.#removeRuns, [binaryArrays.uuid(runs)]);
+    await session.run(this.#remove, [binaryArrays.uuid(rows.map(([id]) => id))]);
   }
 }
 
@@ -84,10 +95,10 @@ export function createDelete(database: Database): EndedVerbs["delete"] {
     const rows = await session.run<LockedRow>(lock, [binaryArrays.uuid(ids)]);
     await removal.run(
       session,
-      rows.map(([id, keys]) => [id, keys]),
+      rows.map(([id, keys, ofRun]) => [id, keys, ofRun]),
     );
-    const revisions = binaryArrays.int4(rows.map(([, , revision]) => revision));
-    const attempts = binaryArrays.int4(rows.map(([, , , attempt]) => attempt));
+    const revisions = binaryArrays.int4(rows.map(([, , , revision]) => revision));
+    const attempts = binaryArrays.int4(rows.map(([, , , , attempt]) => attempt));
     const values = [binaryArrays.uuid(rows.map(([id]) => id)), revisions, attempts, by, database.offsetMs];
     if (rows.length > 0) await session.run(note, values);
     return rows;
@@ -110,7 +121,7 @@ function deleteStatements(tables: Tables): { lock: Statement; note: Statement; f
   return {
     lock: {
       text: `SELECT row.* FROM unnest($1::uuid[]) AS said (id), LATERAL (
-          SELECT e.id, e.keys::text, e.revision, e.attempts FROM ${ended} AS e WHERE e.id = said.id FOR UPDATE
+          SELECT e.id, e.keys::text, ${isRun("e")}, e.revision, e.attempts FROM ${ended} AS e WHERE e.id = said.id FOR UPDATE
         ) AS row`,
     },
     // The one entry that outlives its job.

@@ -4,31 +4,42 @@ import { insertEnded } from "./ended-rows.ts";
 import { remembering } from "./history.ts";
 import type { HintSink } from "./hints.ts";
 import type { Statement } from "./session.ts";
-import { movedOf, queuesOf, WRITTEN, type WrittenRow, writtenOf } from "./written-row.ts";
+import { wake } from "./wake.ts";
+import { movedOf, queuesOf, WRITTEN, type WrittenRow, writtenOf, writtenRow } from "./written-row.ts";
 
 const MS = "interval '1 millisecond'";
+
+/** A row that was given back, or that ended; of the latter its parent. */
+type RescuedRow = [...Required<WrittenRow>, parentId: string | null];
 
 /** Makes the verb `rescue`. */
 export function createRescue(database: Database, hints: HintSink): WorkerVerbs["rescue"] {
   const { retire, giveBack, hasRows } = rescueStatements(database.tables);
 
   return async ({ workerId, because, maxDeaths, death }) => {
-    const moved = await database.transaction(async (session) => {
+    const done = await database.transaction(async (session) => {
       const retired = await session.run(retire, [workerId, because === "gone", database.offsetMs]);
       if (retired.length === 0) return null;
-      const rows: WrittenRow[] = [];
+      const rows: RescuedRow[] = [];
       const values = [workerId, maxDeaths, death.error, death.publicError, database.offsetMs, death.errorName ?? null];
       do {
-        rows.push(...(await session.run<WrittenRow>(giveBack, values)));
+        rows.push(...(await session.run<RescuedRow>(giveBack, values)));
         // A row that the worker's last settle or somebody's cancellation changed while this waited for it looks different
         // by now, and is taken at the second look.
       } while ((await session.run<[boolean]>(hasRows, [workerId]))[0]?.[0] === true);
-      return rows;
+      // Runs of workflows among the parents of jobs that ended may be waiting for those.
+      const woken = await wake(
+        session,
+        database,
+        rows.flatMap((row) => row[6] ?? []),
+      );
+      return { rows: rows.map(writtenRow), woken };
     });
-    if (moved === null) return null;
+    if (done === null) return null;
+    const moved = [...done.rows, ...done.woken];
     hints.available(queuesOf(moved));
     hints.moved(moved.map(movedOf));
-    return moved.map(([id]) => id);
+    return done.rows.map(([id]) => id);
   };
 }
 
@@ -84,8 +95,8 @@ function rescueStatements(tables: Tables): { retire: Statement; giveBack: Statem
           workerId: "$1",
           where: "held.was = 'running'",
         })}
-        SELECT ${WRITTEN}, queue FROM back
-        UNION ALL SELECT ${writtenOf("e")}, gone.queue FROM ended AS e JOIN gone USING (id)`,
+        SELECT ${WRITTEN}, queue, NULL::uuid FROM back
+        UNION ALL SELECT ${writtenOf("e")}, gone.queue, gone.parent_id FROM ended AS e JOIN gone USING (id)`,
     },
     hasRows: { text: `SELECT EXISTS (SELECT ${heldRows})` },
   };

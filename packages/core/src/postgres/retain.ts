@@ -3,6 +3,7 @@ import { binaryArrays } from "./arrays.ts";
 import type { Database, Tables } from "./database.ts";
 import { type DoomedRow, Removal } from "./removal.ts";
 import type { Statement } from "./session.ts";
+import { isRun } from "./wake.ts";
 import { unforeseen } from "./unforeseen-limit.ts";
 
 /** What one process sweeps for all, and how long rows are kept. */
@@ -65,7 +66,7 @@ export function createRetain(database: Database): RetainVerbs {
     async expired({ limit }) {
       return database.transaction(async (session) => {
         const rows = await session.run<[...DoomedRow, isOver: boolean]>(lockExpired, [limit, database.offsetMs]);
-        const over = rows.flatMap(([id, keys, isOver]): DoomedRow[] => (isOver ? [[id, keys]] : []));
+        const over = rows.flatMap(([id, keys, ofRun, isOver]): DoomedRow[] => (isOver ? [[id, keys, ofRun]] : []));
         await removal.runWithoutWaiting(session, over);
         // Out of the way of those behind them; of what was removed nothing is left to postpone.
         if (rows.length > 0) {
@@ -112,14 +113,14 @@ function retainStatements(tables: Tables): Readonly<
     // Looks at everything again: a row that was retried meanwhile, and has ended once more, is another one.
     lock: (endedAt) => ({
       text: `SELECT row.* FROM unnest($1::uuid[]) AS said (id), LATERAL (
-          SELECT e.id, e.keys::text FROM ${ended} AS e
+          SELECT e.id, e.keys::text, ${isRun("e")} FROM ${ended} AS e
           WHERE e.id = said.id AND e.status = $2 AND e.expires_at IS NULL AND e.${endedAt} <= ${before("$3", "$4")}
             AND ${notAwaited}
           FOR UPDATE SKIP LOCKED
         ) AS row`,
     }),
     lockExpired: {
-      text: `SELECT e.id, e.keys::text, ${notAwaited} FROM ${ended} AS e
+      text: `SELECT e.id, e.keys::text, ${isRun("e")}, ${notAwaited} FROM ${ended} AS e
         WHERE e.expires_at IS NOT NULL AND e.expires_at <= ${now("$2")}
         ORDER BY e.expires_at LIMIT ${unforeseen("$1")} FOR UPDATE SKIP LOCKED`,
     },

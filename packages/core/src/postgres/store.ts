@@ -23,6 +23,7 @@ import { createSettleIn } from "./settle-in.ts";
 import { createSweeps } from "./sweeps.ts";
 import { createUpdate } from "./update.ts";
 import { createWorkers } from "./workers.ts";
+import { createWorkflows } from "./workflows.ts";
 
 /**
  * Makes a store on PostgreSQL 15 to 18, for any number of processes on any number of hosts.
@@ -61,6 +62,7 @@ export function postgresStore(options: string | PostgresStoreOptions): Store {
     logs: createLogs(database),
     rateLimits: createRateLimits(database),
     crons: createCrons(database, changes),
+    workflows: createWorkflows(database, changes),
     changes,
     migrate: () => migrate(database),
     checkSchema: () => checkSchema(database),

@@ -13,15 +13,15 @@ export const HAS_MESSAGE = 4;
 const MS = "interval '1 millisecond'";
 
 // Only the first of several sends finds the row claimed, so that `started` clears once what the attempt before left.
-const isFresh = `(l.status = 'claimed' AND said.flags & ${STARTED} <> 0)`;
-const startedAt = `CASE WHEN ${isFresh} THEN now ELSE l.started_at END`;
+export const isFresh: string = `(l.status = 'claimed' AND said.flags & ${STARTED} <> 0)`;
+export const startedAt: string = `CASE WHEN ${isFresh} THEN now ELSE l.started_at END`;
 const said = (column: "progress" | "message", flag: number): string =>
   `CASE WHEN said.flags & ${flag} <> 0 THEN said.${column} WHEN NOT ${isFresh} THEN l.${column} END`;
-const progress = said("progress", HAS_PROGRESS);
-const message = said("message", HAS_MESSAGE);
+export const progress: string = said("progress", HAS_PROGRESS);
+export const message: string = said("message", HAS_MESSAGE);
 
 // By status and not by worker: the planner would take the index over workers, which it believes to be small, for every row.
-const isHeld = "l.status IN ('claimed', 'running', 'cancel_requested')";
+export const isHeld: string = "l.status IN ('claimed', 'running', 'cancel_requested')";
 
 const clock = `(SELECT statement_timestamp() + $6::float8 * ${MS} AS now) AS clock`;
 

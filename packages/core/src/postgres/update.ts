@@ -1,10 +1,11 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
-import type { JobVerbs, Outcome, RunError, RunUpdate, RunUpdateResult } from "../store.ts";
+import type { JobVerbs, Outcome, RunError, RunUpdate, RunUpdateResult, Suspension } from "../store.ts";
 import { type Arrays, binaryArrays } from "./arrays.ts";
 import type { Database } from "./database.ts";
 import type { HintSink } from "./hints.ts";
+import { runStatements } from "./run-statements.ts";
 import { HAS_MESSAGE, HAS_PROGRESS, STARTED, updateStatements } from "./update-statements.ts";
-import { movedOf, queuesOf, type WrittenRow } from "./written-row.ts";
+import { movedOf, queuesOf, type WrittenRow, writtenRow } from "./written-row.ts";
 
 /** What the tables say of a row that no statement wrote. */
 type FoundRow = [id: string, claimNo: number, status: StoredJobStatus, isHeld: boolean, wasAskedToStop: boolean];
@@ -12,6 +13,7 @@ type FoundRow = [id: string, claimNo: number, status: StoredJobStatus, isHeld: b
 /** Makes the verb `update`. */
 export function createUpdate(database: Database, hints: HintSink): JobVerbs["update"] {
   const statements = updateStatements(database.tables);
+  const ofRuns = runStatements(database.tables);
 
   async function end(updates: readonly RunUpdate[]): Promise<WrittenRow[]> {
     if (updates.length === 0) return [];
@@ -43,6 +45,44 @@ export function createUpdate(database: Database, hints: HintSink): JobVerbs["upd
     return rows;
   }
 
+  /** Ends runs that were undone, and jobs for which runs wait; wakes those. */
+  async function endOfRuns(updates: readonly RunUpdate[]): Promise<WrittenRow[]> {
+    const ended: WrittenRow[] = [];
+    for (const round of rounds(updates)) {
+      const outcomes = round.map(({ outcome }) => outcome);
+      const rows = await database.run<[...Required<WrittenRow>, isWoken: boolean]>(ofRuns.end, [
+        ...endValues(round, database.offsetMs),
+        errorNames(outcomes),
+        binaryArrays.text(round.map(({ wakes }) => wakes ?? null)),
+      ]);
+      const written = rows.map(writtenRow);
+      hints.available(queuesOf(written));
+      hints.moved(written.map(movedOf));
+      ended.push(...written.filter((_, n) => !rows[n]![6]));
+    }
+    return ended;
+  }
+
+  async function suspend(updates: readonly RunUpdate[]): Promise<WrittenRow[]> {
+    if (updates.length === 0) return [];
+    const suspensions = updates.map(({ outcome }) => outcome as Suspension);
+    const rows = await database.run<WrittenRow>(ofRuns.suspend, [
+      ...whatWasSaid(updates, database.offsetMs, binaryArrays),
+      binaryArrays.int4(suspensions.map(({ wakes }) => wakes)),
+      binaryArrays.float8(suspensions.map(({ dueAt }) => dueAt)),
+      binaryArrays.text(suspensions.map(({ waitingFor }) => waitingFor)),
+    ]);
+    hints.available(queuesOf(rows));
+    hints.moved(rows.map(movedOf));
+    return rows;
+  }
+
+  /** Ends the jobs of any updates, whatever they say. */
+  async function endAny(updates: readonly RunUpdate[]): Promise<WrittenRow[]> {
+    const plain = await end(updates.filter((update) => !isOfRun(update)));
+    return [...plain, ...(await endOfRuns(updates.filter(isOfRun)))];
+  }
+
   async function find(updates: readonly RunUpdate[]): Promise<Map<string, FoundRow>> {
     if (updates.length === 0) return new Map();
     const rows = await database.run<FoundRow>(statements.find, [binaryArrays.uuid(updates.map(({ id }) => id))]);
@@ -52,14 +92,22 @@ export function createUpdate(database: Database, hints: HintSink): JobVerbs["upd
   return async ({ updates }) => {
     const sorted = updates.toSorted((a, b) => (a.id < b.id ? -1 : 1));
     // Their rows differ, so neither waits for the other, and the two commits share a flush to the disk.
-    const parts = await Promise.all([end(sorted.filter(isEnding)), live(sorted.filter((update) => !isEnding(update)))]);
+    const parts = await Promise.all([
+      end(sorted.filter((update) => isEnding(update) && !isOfRun(update))),
+      live(sorted.filter((update) => !isEnding(update) && !isSuspension(update))),
+      suspend(sorted.filter(isSuspension)),
+    ]);
     const written = new Map(parts.flat().map((row) => [row[0], row]));
+    // Behind the others, among whose rows may be those of the runs to wake.
+    for (const row of await endOfRuns(sorted.filter((update) => isEnding(update) && isOfRun(update)))) {
+      written.set(row[0], row);
+    }
     const found = await find(sorted.filter(({ id }) => !written.has(id)));
     const toCancel = sorted.filter((update) => {
       const row = found.get(update.id);
       return update.outcome !== null && !isEnding(update) && row !== undefined && isHeldBy(row, update) && row[4];
     });
-    for (const row of await end(toCancel)) written.set(row[0], row);
+    for (const row of await endAny(toCancel)) written.set(row[0], row);
     hints.available(freed(updates));
     return updates.map((update) => resultOf(update, written.get(update.id), found.get(update.id)));
   };
@@ -116,7 +164,29 @@ function isFailure(outcome: Outcome | null): outcome is Extract<Outcome, RunErro
 }
 
 function isEnding({ outcome }: RunUpdate): boolean {
-  return outcome !== null && outcome.kind !== "retry" && outcome.kind !== "given_back";
+  return outcome !== null && outcome.kind !== "retry" && outcome.kind !== "given_back" && outcome.kind !== "suspended";
+}
+
+function isSuspension({ outcome }: RunUpdate): boolean {
+  return outcome?.kind === "suspended";
+}
+
+/** Whether its end concerns a run of a workflow besides the row. */
+function isOfRun({ outcome, wakes }: RunUpdate): boolean {
+  return wakes !== undefined || outcome?.kind === "compensated";
+}
+
+/** A statement cannot end a run and wake it, so children of a run that ends with them come after it. */
+function rounds(updates: readonly RunUpdate[]): RunUpdate[][] {
+  const found: RunUpdate[][] = [];
+  for (let left = updates; left.length > 0;) {
+    const ids = new Set(left.map(({ id }) => id));
+    const free = left.filter(({ wakes }) => wakes === undefined || !ids.has(wakes));
+    const round = free.length > 0 ? free : left.slice(0, 1);
+    found.push(round);
+    left = left.filter((update) => !round.includes(update));
+  }
+  return found;
 }
 
 function isHeldBy([, claimNo, , isHeld]: FoundRow, update: RunUpdate): boolean {
@@ -136,8 +206,10 @@ function resultOf(update: RunUpdate, written: WrittenRow | undefined, found: Fou
 function isDoing({ kind }: Outcome, [, , status, , wasAskedToStop]: FoundRow): boolean {
   if (kind === "completed") return status === "completed";
   if (status === "cancelled") return wasAskedToStop;
-  if (kind === "given_back") return status === "pending";
+  if (kind === "given_back" || kind === "suspended") return status === "pending";
   if (kind === "discarded") return status === "failed";
   // The sweep may have moved a failed job on.
-  return status === kind || (kind === "failed" && status === "dead_letter");
+  return (
+    status === kind || ((kind === "failed" || kind === "compensated") && ["failed", "dead_letter"].includes(status))
+  );
 }

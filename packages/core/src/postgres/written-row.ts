@@ -14,6 +14,12 @@ export type WrittenRow = [
   queue?: string | null,
 ];
 
+/** Takes off what a statement answers behind the columns of a `WrittenRow`. */
+export function writtenRow(row: readonly [...Required<WrittenRow>, ...unknown[]]): WrittenRow {
+  const [id, revision, status, progress, claimNo, queue] = row;
+  return [id, revision, status, progress, claimNo, queue];
+}
+
 /** The columns of a `WrittenRow` without the queue. */
 export const WRITTEN = "id, revision, status, progress, claim_no";
 

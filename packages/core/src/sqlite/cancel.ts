@@ -1,6 +1,7 @@
 import type { CancelResult } from "../store.ts";
 import { endCancelled } from "./ended-rows.ts";
 import { rememberAct } from "./history.ts";
+import { wake } from "./wake.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 interface LiveRow {
@@ -8,9 +9,10 @@ interface LiveRow {
   status: string;
   queue: string;
   revision: number;
+  parentId: string | null;
 }
 
-const FIND = "SELECT rowid, status, queue, revision FROM forge_live WHERE id = ?";
+const FIND = "SELECT rowid, status, queue, revision, parent_id AS parentId FROM forge_live WHERE id = ?";
 
 const FLAG = `
   UPDATE forge_live
@@ -64,5 +66,6 @@ function cancelOne(tx: WriteTx, id: string, { reason, by }: Cancelling): CancelR
   endCancelled(tx, row.rowid, { reason });
   // A worker held it; where a limit counted it there is room now.
   if (row.status === "claimed") tx.available.add(row.queue);
+  if (row.parentId !== null) wake(tx, row.parentId);
   return "cancelled";
 }

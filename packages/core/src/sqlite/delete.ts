@@ -45,5 +45,8 @@ function removeRow({ sql }: WriteTx, { rowid, id, completedAt, keys }: EndedRow)
   sql.run("DELETE FROM forge_saved WHERE job_id = ?", id);
   sql.run("DELETE FROM forge_logs WHERE job_id = ?", id);
   sql.run("DELETE FROM forge_children WHERE parent_id = ?", id);
+  for (const table of ["runs WHERE id", "steps WHERE run_id", "signals WHERE run_id"]) {
+    sql.run(`DELETE FROM forge_${table} = ?`, id);
+  }
   sql.run("DELETE FROM forge_ended WHERE rowid = ?", rowid);
 }

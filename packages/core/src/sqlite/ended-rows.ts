@@ -36,11 +36,12 @@ export function complete({ sql, now }: WriteTx, outputs: Readonly<Record<number,
   sql.run(FORGET, json);
 }
 
+// A failed run of a workflow is no dead letter, and never becomes one.
 const FAIL = `
   INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, failed_at, error, public_error,
     expires_at, dead_at)
   SELECT ${KEPT}, attempts - ?2, ?3, revision + 1, progress, message, started_at, ?1, ?4, ?5,
-    ${ownInstant("failedMs", "?1")}, ${ownInstant("deadMs", "?1")}
+    ${ownInstant("failedMs", "?1")}, iif(instr(job_type, '@') > 0, ${NEVER}, ${ownInstant("deadMs", "?1")})
   FROM forge_live WHERE rowid = ?6`;
 
 /** Moves one job that failed to the ended rows. `uncounted`: its present attempt does not count. */
@@ -61,6 +62,19 @@ export function endDiscarded(tx: WriteTx, rowid: number, error: RunError): void 
   endFailed(tx, rowid, "failed", error);
   tx.sql.run("UPDATE forge_ended SET discarded_at = failed_at WHERE rowid = last_insert_rowid()");
 }
+
+/** Moves one run of a workflow that failed, and was undone, to the ended rows. */
+export function endCompensated(
+  tx: WriteTx,
+  { id, rowid }: { readonly id: string; readonly rowid: number },
+  error: RunError,
+): void {
+  endFailed(tx, rowid, "failed", error);
+  tx.sql.run(UNDONE, id);
+}
+
+/** Notes that a run of a workflow was undone. */
+export const UNDONE = "UPDATE forge_runs SET is_undone = 1 WHERE id = ?";
 
 const CANCEL = `
   INSERT INTO forge_ended (${KEPT}, attempts, status, revision, progress, message, started_at, cancelled_at, error, public_error,

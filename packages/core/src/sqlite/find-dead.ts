@@ -11,7 +11,7 @@ const PAGE = `${half("failed")} UNION ALL ${half("dead_letter")}`;
 
 const MATCHING = `
   SELECT e.id FROM json_each(?) said CROSS JOIN forge_ended e ON e.id = said.value
-  WHERE e.discarded_at IS NULL AND (?2 IS NULL OR e.job_type = ?2) AND (?3 IS NULL OR e.queue = ?3)
+  WHERE e.discarded_at IS NULL AND instr(e.job_type, '@') = 0 AND (?2 IS NULL OR e.job_type = ?2) AND (?3 IS NULL OR e.queue = ?3)
     AND (?4 IS NULL OR ?4 = (
       SELECT error_name FROM forge_history h WHERE h.job_id = e.id AND event IN ('error', 'death')
       ORDER BY revision DESC LIMIT 1

@@ -6,7 +6,7 @@ import type { WriteTx } from "./write-queue.ts";
 const KEPT_ENTRIES = 20;
 
 const FAILURES = "'error', 'death'";
-const ACTS = "'cancel', 'retry', 'discard', 'delete'";
+const ACTS = "'cancel', 'retry', 'discard', 'delete', 'skip'";
 
 /** Errors and deaths push out each other, and what people did likewise: neither makes the other short. */
 const SORTS: Readonly<Record<HistoryEvent, string>> = {
@@ -16,6 +16,7 @@ const SORTS: Readonly<Record<HistoryEvent, string>> = {
   retry: ACTS,
   discard: ACTS,
   delete: ACTS,
+  skip: ACTS,
 };
 
 const INTO = `INSERT INTO forge_history (job_id, revision, at, event, attempt, worker_id, actor, reason, error_name, error)`;
@@ -56,7 +57,7 @@ export function rememberFailure(
 export function rememberAct(
   { sql, now }: WriteTx,
   job: { readonly id: string; readonly rowid: number },
-  event: "cancel",
+  event: "cancel" | "skip",
   { by, reason }: Act,
 ): void {
   sql.run(OF_LIVE, now, event, by ?? null, reason ?? null, null, null, job.rowid);

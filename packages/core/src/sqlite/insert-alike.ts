@@ -14,7 +14,7 @@ const INSERT_ALIKE = `
     job_type, queue, owner, overrides, input)
   VALUES ${Array<string>(ALIKE_ROWS).fill(ROW).join(", ")}`;
 
-/** The index behind the last of the jobs from `from` on that differ in nothing but id and input, and have no keys of either kind. */
+/** The index behind the last of the jobs from `from` on that differ in nothing but id and input, have no keys of either kind, and are no runs. */
 export function endOfAlike(jobs: readonly NewJob[], from: number): number {
   const first = jobs[from] as NewJob;
   let end = from;
@@ -26,6 +26,7 @@ function isAlike(job: NewJob, first: NewJob): boolean {
   return (
     job.keys.length === 0 &&
     job.limitKey === undefined &&
+    job.run === undefined &&
     isSameDue(job.due, first.due) &&
     job.type === first.type &&
     job.queue === first.queue &&

@@ -6,6 +6,7 @@ import { keyHolder, storedKeys, takeKey } from "./keys.ts";
 import { isOpen } from "./queues.ts";
 import { replace } from "./replace.ts";
 import { takerNo } from "./workers.ts";
+import { startRun } from "./workflows.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 const INSERT = `
@@ -35,7 +36,7 @@ function insertOne(tx: WriteTx, job: NewJob): InsertResult {
   const holder = takeKeys(tx, job);
   const dueAt = dueAtOf(tx, job);
   if (holder !== null) {
-    if (job.replace === true) replace(tx, holder, job, dueAt);
+    if (job.replace === true && job.run === undefined) replace(tx, holder, job, dueAt);
     return { id: holder, created: false };
   }
   const { id, type, queue, priority, maxAttempts, owner, overrides, input } = job;
@@ -44,6 +45,7 @@ function insertOne(tx: WriteTx, job: NewJob): InsertResult {
   const texts = [type, queue, owner, overrides, storedKeys(job), input];
   if (job.limitKey === undefined) tx.sql.run(INSERT, id, ...place, ...counts, ...texts);
   else insertKeyed(tx, job.limitKey, dueAt, [id, keyedLane(queue, type), ...place.slice(1, 2), ...counts, ...texts]);
+  if (job.run !== undefined) startRun(tx, id, job.run);
   return made(tx, job);
 }
 
@@ -76,8 +78,8 @@ const INSERT_CLAIMED = `
 /** Inserts a job that its worker has claimed already, if it might claim it: nobody would rescue what a retired worker holds. */
 export function insertClaimed(tx: WriteTx, job: NewJob, workerId: string): boolean {
   const no = takerNo(tx.sql, workerId);
-  // Whether a concurrency key has room, a claim must find out.
-  if (no === undefined || job.limitKey !== undefined || !isOpen(tx.sql, job.queue)) {
+  // Whether a concurrency key has room, a claim must find out. Runs of workflows take that way too, as in the other store.
+  if (no === undefined || job.limitKey !== undefined || job.run !== undefined || !isOpen(tx.sql, job.queue)) {
     insert(tx, [job]);
     return false;
   }

@@ -16,7 +16,7 @@ const BEHIND_ALL = "~";
 export type Read = <T>(work: (sql: Statements) => T) => Promise<T>;
 
 /**
- * Reads one page, newest first. No index serves every filter, so the tables are looked through by id, stretch by stretch,
+ * Reads one page, newest first, without runs of workflows. No index serves every filter, so the tables are looked through by id, stretch by stretch,
  * and other work goes on between them.
  */
 export async function listJobs(read: Read, query: ListQuery): Promise<JobRecord[]> {
@@ -28,7 +28,7 @@ export async function listJobs(read: Read, query: ListQuery): Promise<JobRecord[
   return [...found.values()].toSorted((a, b) => (a.id < b.id ? 1 : -1)).slice(0, query.limit);
 }
 
-/** Reads one page of dead letters, newest first. */
+/** Reads one page of dead letters, newest first; a failed run of a workflow is none. */
 export async function listDeadLetters(
   read: Read,
   query: Pick<ListQuery, "type" | "before" | "limit">,
@@ -87,9 +87,14 @@ function stretch(
   // No index knows a row's parent.
   const children = parent === undefined ? [] : ["id IN (SELECT child_id FROM forge_children WHERE parent_id = ?)"];
   const undecided = undiscarded === true ? ["discarded_at IS NULL"] : [];
-  const where = ["id < ?", "id >= ?", ...children, ...used.map(([column]) => `${column} = ?`), ...undecided].join(
-    " AND ",
-  );
+  const where = [
+    "id < ?",
+    "id >= ?",
+    "instr(job_type, '@') = 0",
+    ...children,
+    ...used.map(([column]) => `${column} = ?`),
+    ...undecided,
+  ].join(" AND ");
   const text = `SELECT ${RECORD_COLUMNS[table]} FROM forge_${table} WHERE ${where} ORDER BY id DESC LIMIT ?`;
   return sql
     .all<RecordRow>(

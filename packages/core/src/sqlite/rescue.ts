@@ -1,6 +1,7 @@
 import type { RunError } from "../store.ts";
 import { endCancelled, endFailed } from "./ended-rows.ts";
 import { rememberFailure } from "./history.ts";
+import { wake } from "./wake.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 export interface RescueArgs {
@@ -19,10 +20,11 @@ interface LostRow {
   queue: string;
   deaths: number;
   revision: number;
+  parentId: string | null;
 }
 
 const LOST = `
-  SELECT rowid, id, status, queue, deaths, revision
+  SELECT rowid, id, status, queue, deaths, revision, parent_id AS parentId
   FROM forge_live WHERE worker_no = ?`;
 
 const GIVE_BACK = `
@@ -36,17 +38,20 @@ export function rescue(tx: WriteTx, { workerId, because, maxDeaths, death }: Res
   const worker = tx.sql.get<{ no: number; leaseUntil: number }>(FIND, workerId);
   if (worker === undefined || (because === "lease" && worker.leaseUntil > tx.now)) return null;
   const rows = tx.sql.all<LostRow>(LOST, worker.no);
-  for (const { rowid, id, status, queue, deaths, revision } of rows) {
+  const bereft = new Set<string>();
+  for (const { rowid, id, status, queue, deaths, revision, parentId } of rows) {
     const died = status === "running" ? Math.max(deaths, 0) + 1 : deaths || -1;
     const isLast = status === "running" && died >= maxDeaths;
     if (status === "running") rememberFailure(tx, { id, rowid }, "death", isLast ? death : {});
     if (status === "cancel_requested") endCancelled(tx, rowid, { uncounted: true });
     else if (isLast) endFailed(tx, rowid, "dead_letter", death, true);
     else tx.sql.run(GIVE_BACK, tx.now, tx.now, died, rowid);
+    if (parentId !== null && (isLast || status === "cancel_requested")) bereft.add(parentId);
     // Also of a row that ended: where a limit counted it there is room now.
     tx.available.add(queue);
     tx.moved.push({ id, revision: revision + 1 });
   }
+  for (const id of bereft) wake(tx, id);
   tx.sql.run("DELETE FROM forge_workers WHERE no = ?", worker.no);
   return rows.map(({ id }) => id);
 }

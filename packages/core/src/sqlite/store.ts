@@ -16,6 +16,7 @@ import { readHistory } from "./history.ts";
 import { pause, readCrons, register as registerCrons, resume, seen } from "./crons.ts";
 import { insert, insertClaimed } from "./insert.ts";
 import { readLogs, writeLogs } from "./logs.ts";
+import { listRuns } from "./list-runs.ts";
 import { listDeadLetters, listJobs, type Read } from "./list.ts";
 import { checkSchema, migrate, readIdentity } from "./migrate.ts";
 import { queueSettings, readOrders } from "./orders.ts";
@@ -25,16 +26,20 @@ import { acquireTokens, configureRateLimit, drainRateLimit, listRateLimits } fro
 import { rescue } from "./rescue.ts";
 import { deletionNotes, expired, lead, resign, retain } from "./retain.ts";
 import { retry } from "./retry.ts";
+import { skip, turn } from "./run-acts.ts";
 import { readSaved, writeSaved } from "./saved.ts";
+import { signal } from "./signals.ts";
 import { toForgeError } from "./sqlite-error.ts";
 import type { Statements } from "./statements.ts";
 import { settleIn } from "./settle-in.ts";
+import { record } from "./steps.ts";
 import { StoreTime } from "./store-time.ts";
 import { deadLetter, expiredKeys, ratePlaces, unkeyed } from "./sweeps.ts";
 import { advance, trigger } from "./ticks.ts";
 import { update } from "./update.ts";
 import { Upkeep } from "./upkeep.ts";
 import { beat, drain, heed, listWorkers, register, retire, runningCounts } from "./workers.ts";
+import { block, load, readRunRecords, readRunStates, undo } from "./workflows.ts";
 import { WriteQueue, type WriteTx, type WriteVerb } from "./write-queue.ts";
 
 /** Options of `sqliteStore`. */
@@ -176,6 +181,21 @@ export function sqliteStore(path: string, options: SqliteStoreOptions = {}): Sto
       trigger: ({ name, job, scheduledAt }) => write((tx) => trigger(tx, name, job, scheduledAt)),
       pause: ({ name, by }) => write((tx) => pause(tx, name, by)),
       resume: ({ name, by }) => write((tx) => resume(tx, name, by)),
+    },
+    workflows: {
+      record: ({ writes }) => write((tx) => record(tx, writes)),
+      async recordIn({ write: said, tx }) {
+        return callers.run(tx, (sql) => record(quietly(sql, time.now()), [said])[0]!);
+      },
+      load: ({ ids }) => read((sql) => load(sql, ids, time.now())),
+      undo: ({ runs }) => write((tx) => undo(tx, runs)),
+      block: ({ run, why }) => write((tx) => block(tx, run, why)),
+      list: (query) => listRuns(read, query, () => time.now()),
+      turn: (args) => write((tx) => turn(tx, args)),
+      skip: (args) => write((tx) => skip(tx, args)),
+      signal: ({ signals }) => write((tx) => signal(tx, signals)),
+      states: ({ ids }) => read((sql) => readRunStates(sql, ids)),
+      get: ({ ids }) => read((sql) => readRunRecords(sql, ids)),
     },
     migrate: () => {
       connection.mayCreate = true;

@@ -1,8 +1,10 @@
 import type { StoredJobStatus } from "@forge-jobs/protocol";
 import type { Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
-import { complete, endCancelled, endDiscarded, endFailed } from "./ended-rows.ts";
+import { complete, endCancelled, endCompensated, endDiscarded, endFailed, UNDONE } from "./ended-rows.ts";
 import { rememberFailure } from "./history.ts";
 import type { Statements } from "./statements.ts";
+import { suspend } from "./suspend.ts";
+import { wake } from "./wake.ts";
 import type { WriteTx } from "./write-queue.ts";
 
 type FoundRow = readonly [
@@ -51,6 +53,7 @@ export function update(tx: WriteTx, updates: readonly RunUpdate[]): RunUpdateRes
   const rows = new Map<number, FoundRow>();
   for (const row of tx.sql.tuples<FoundRow>(FIND, JSON.stringify(updates.map(({ id }) => id)))) rows.set(row[0], row);
   const outputs: Record<number, string | null> = {};
+  const toWake = new Set<string>();
   const results = updates.map((said, place): RunUpdateResult => {
     const { id, claimNo, outcome } = said;
     const row = rows.get(place);
@@ -62,12 +65,21 @@ export function update(tx: WriteTx, updates: readonly RunUpdate[]): RunUpdateRes
     const spoke = say(tx, rowid, status, said);
     if (outcome?.kind === "completed") outputs[rowid] = outcome.output;
     else if (outcome !== null) settle(tx, { id, rowid, status }, outcome);
+    if (said.wakes !== undefined && ends(outcome, status)) toWake.add(said.wakes);
     if (outcome !== null && said.frees !== undefined) tx.available.add(said.frees);
     if (spoke || outcome !== null) tx.moved.push({ id, revision: revision + 1 });
     return { id, result: "applied", cancelRequested: outcome === null && status === "cancel_requested" };
   });
   complete(tx, outputs);
+  // Last, so that a run which was put away by the same batch is woken, and its hint names what it is after both.
+  for (const id of toWake) wake(tx, id);
   return results;
+}
+
+/** Whether an outcome ends the job of a row with this status. */
+function ends(outcome: Outcome | null, status: StoredJobStatus): boolean {
+  if (outcome === null) return false;
+  return status === "cancel_requested" || !["retry", "given_back", "suspended"].includes(outcome.kind);
 }
 
 /** Writes start, progress and message; answers whether it wrote. The outcome's statement, if one follows, counts the revision. */
@@ -99,18 +111,19 @@ function settle(
 ): void {
   if (status === "cancel_requested") {
     endCancelled(tx, rowid);
+    if (outcome.kind === "compensated") tx.sql.run(UNDONE, id);
     return;
   }
   if ("error" in outcome) rememberFailure(tx, { id, rowid }, "error", outcome);
   switch (outcome.kind) {
     case "retry": {
       const dueAt = tx.now + outcome.delayMs;
-      wake(tx, tx.sql.get(RETRY, dueAt, dueAt, outcome.error, outcome.publicError, rowid));
+      tellOf(tx, tx.sql.get(RETRY, dueAt, dueAt, outcome.error, outcome.publicError, rowid));
       break;
     }
     case "given_back": {
       const dueAt = tx.now + outcome.delayMs;
-      wake(tx, tx.sql.get(GIVE_BACK, dueAt, dueAt, rowid));
+      tellOf(tx, tx.sql.get(GIVE_BACK, dueAt, dueAt, rowid));
       break;
     }
     case "failed":
@@ -119,10 +132,16 @@ function settle(
       break;
     case "discarded":
       endDiscarded(tx, rowid, outcome);
+      break;
+    case "suspended":
+      suspend(tx, rowid, outcome);
+      break;
+    case "compensated":
+      endCompensated(tx, { id, rowid }, outcome);
   }
 }
 
-function wake({ available }: WriteTx, row: { queue: string } | undefined): void {
+function tellOf({ available }: WriteTx, row: { queue: string } | undefined): void {
   if (row !== undefined) available.add(row.queue);
 }
 
@@ -140,6 +159,8 @@ const LEFT_BEHIND: Readonly<Record<Outcome["kind"], readonly StoredJobStatus[]>>
   dead_letter: ["dead_letter", "cancelled"],
   discarded: ["failed", "cancelled"],
   given_back: ["pending", "cancelled"],
+  suspended: ["pending", "cancelled"],
+  compensated: ["failed", "dead_letter", "cancelled"],
 };
 
 /** Whether the row lies as an earlier send of the same outcome leaves it. */

@@ -1,8 +1,8 @@
 /**
  * What happened to a job beside its ordinary way: a run that failed (`error`), a worker that died while it ran the job
- * (`death`), or what a person did.
+ * (`death`), or what a person did; `skip` is of runs of workflows.
  */
-export type HistoryEvent = "error" | "death" | "cancel" | "retry" | "discard" | "delete";
+export type HistoryEvent = "error" | "death" | "cancel" | "retry" | "discard" | "delete" | "skip";
 
 /** One entry of a job's history. */
 export interface HistoryRecord {
