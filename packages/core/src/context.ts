@@ -2,10 +2,11 @@ import type { BoundFetch } from "./bound-fetch.ts";
 import type { ChildId, ChildOptions, ChildOutputs } from "./child-types.ts";
 import type { JobDefinition } from "./define.ts";
 import type { DispatchOptions } from "./dispatch.ts";
-import type { Jobs } from "./forge-types.ts";
+import type { Jobs, StartOptions } from "./forge-types.ts";
 import type { Duration } from "./duration.ts";
 import type { Logger } from "./logger.ts";
 import type { JobMail } from "./mail/mailer.ts";
+import type { WorkflowDefinition } from "./workflow/define-workflow.ts";
 
 /**
  * What `createForge({ context })` adds to every handler's `ctx`. Empty here; an application declares its own:
@@ -108,6 +109,12 @@ export interface JobContext extends ForgeContext {
     job: JobDefinition<Input>,
     input: NoInfer<Input>,
     options?: DispatchOptions,
+  ) => Promise<string>;
+  /** Starts a run of a workflow, which goes on whatever becomes of this job; see `Forge.startWorkflow`. */
+  readonly startWorkflow: <Input>(
+    workflow: WorkflowDefinition<Input>,
+    input: NoInfer<Input>,
+    options?: StartOptions,
   ) => Promise<string>;
   /**
    * Dispatches a job as a child of this one, and answers its id.

@@ -5,7 +5,7 @@ import { ForgeError, shown } from "./errors.ts";
 import type { DeadLetterPage, Job, Jobs, RetryAllResult } from "./forge-types.ts";
 import { checkId } from "./id.ts";
 import { jobOf } from "./job-record.ts";
-import { checkLimit, unknownJob } from "./job-arguments.ts";
+import { checkLimit, refuseRun, unknownJob } from "./job-arguments.ts";
 import { checkText, refuseUnknownOptions } from "./options.ts";
 import type { Store } from "./store.ts";
 
@@ -71,6 +71,7 @@ export function createDeadLetters(
     discard: async (id, options = {}) => {
       refuseUnknownOptions("jobs.discard", options, ["by"]);
       const jobId = checkId(id, "A job's id");
+      await refuseRun(store, jobId, "jobs.discard");
       const [before] = await store.jobs.states({ ids: [jobId] });
       const [result] = await store.ended.discard({ ids: [jobId], ...actor(options.by) });
       if (result === "not_found") throw unknownJob(jobId);

@@ -10,6 +10,7 @@ import { type Amounts, amountsOf, type Resources } from "./resources.ts";
 import { type DeadLetterOptions, type StoredRetention, storedRetention } from "./retention.ts";
 import { type RetryLayer, retryLayer, type RetryOptions } from "./retry-options.ts";
 import { PRIORITIES, type KeyHold, type Priority } from "./store.ts";
+import type { WorkflowPlan } from "./workflow/define-workflow.ts";
 
 /** How dispatches of a job with the same key merge into one job. Keys are separate per job name and owner. */
 export interface IdempotencyOptions<Input> {
@@ -119,6 +120,8 @@ export interface JobDefinition<Input = unknown, Output = unknown> {
   readonly hooks: readonly Hooks[];
   /** The address of the module that defines it, where it runs in a thread of its own. */
   readonly isolate: string | null;
+  /** Of what its runs are runs, where it stands for a workflow. */
+  readonly workflow: WorkflowPlan | null;
   readonly run: (ctx: JobContext, input: unknown) => unknown;
   /** Never set; carries the types. */
   readonly types?: { readonly input: Input; readonly output: Output };
@@ -239,6 +242,7 @@ export function jobDefinition<Parsed = unknown, In = Parsed, Ret = unknown, Out 
     publicError: options.publicError ?? null,
     hooks: hookList(`defineJob(${JSON.stringify(name)})`, options.hooks),
     isolate: isolatedModule(name, options.isolate),
+    workflow: null,
     run: (ctx, input) => options.run(ctx, input as Parsed),
   };
   note(definition);

@@ -54,6 +54,8 @@ export interface JobOverrides {
   readonly retryLayer?: RetryLayer;
   /** What the release before reads, which knows no layers: every number, and nothing else. */
   readonly retry?: RetryLayer;
+  /** The run of a workflow that waits for this job, and is woken when it ends. */
+  readonly wakes?: string;
   /** What the definition says of the row of the ended job; the stores read it when the job ends. */
   readonly keep?: StoredRetention;
 }
@@ -145,6 +147,10 @@ export async function newJob(
   }
   const keys = keysOf(job, template, input, json, requestId);
   const row = { ...template.row, id: newId(), input: json, keys, ...(template.replace && { replace: true as const }) };
+  if (job.workflow !== null) {
+    const { timeoutMs: runMs, steps } = job.workflow;
+    return { ...row, run: { timeoutMs: runMs, declared: steps } };
+  }
   return job.concurrency === null ? row : { ...row, limitKey: limitKeyOf(job, job.concurrency.key, input) };
 }
 
@@ -157,7 +163,8 @@ function keysOf(
 ): KeyClaim[] {
   const keys: KeyClaim[] = [];
   if (requestId === undefined && template.idempotencyKey === null && job.idempotency === null) return keys;
-  const scope = JSON.stringify([job.name, template.row.owner]);
+  // A workflow's keys are the same in all its versions, so that a repeat is still one when a newer version has come meanwhile.
+  const scope = JSON.stringify([job.workflow === null ? job.name : `${job.workflow.name}@`, template.row.owner]);
   if (requestId !== undefined) {
     keys.push({ scope: `request:${scope}`, key: requestId, hold: { kind: "window", ms: REQUEST_HOLD_MS } });
   }

@@ -16,6 +16,8 @@ import type { RateLimits } from "./rate-limits.ts";
 import type { Changes, HistoryEvent, JobStateRecord, LogLevel, Priority, Store, StoreIdentity } from "./store.ts";
 import type { WorkerOptions } from "./worker-options.ts";
 import type { Workers } from "./workers.ts";
+import type { WorkflowDefinition } from "./workflow/define-workflow.ts";
+import type { Workflows } from "./workflow/workflows.ts";
 
 /** What `createForge` takes. */
 export interface ForgeOptions {
@@ -25,6 +27,8 @@ export interface ForgeOptions {
   jobs: readonly JobDefinition[];
   /** Every cron whose ticks this process may make, and run. A process with `worker: false` makes none. Default: none. */
   crons?: readonly CronDefinition[];
+  /** Every workflow, in every version, whose runs this process may start or take up. Default: none. */
+  workflows?: readonly WorkflowDefinition[];
   /** What every handler finds on its `ctx`. */
   context?: ForgeContext;
   /** `false`: this process dispatches and watches only. Default: it works too. */
@@ -43,6 +47,9 @@ export interface ForgeOptions {
   /** Where warnings and handlers' lines go. Default: warnings and errors to the console. */
   logger?: Logger;
 }
+
+/** What one start of a workflow may say about its run; see `DispatchOptions`. */
+export type StartOptions = Omit<DispatchOptions, "timeout" | "retry" | "replace">;
 
 /** A job, for people and programs on the server. */
 export interface Job<Input = unknown, Output = unknown> {
@@ -170,7 +177,7 @@ export interface Jobs {
    * people did to it. `logs` adds the last 200 lines that its handlers wrote to `ctx.log`.
    */
   get(id: string, options?: { history?: boolean; logs?: boolean }): Promise<Job | null>;
-  /** Reads a page of jobs, newest first; `cursor` is null on the last page. */
+  /** Reads a page of jobs, newest first, without runs of workflows; `cursor` is null on the last page. */
   list(options?: JobListOptions): Promise<{ jobs: Job[]; cursor: string | null }>;
   /**
    * Resolves with the job once it is `completed`, `failed`, `dead_letter` or `cancelled`.
@@ -189,7 +196,7 @@ export interface Jobs {
   /**
    * Brings a failed, dead or cancelled job back to `pending` with a new budget of runs; `attempts` keeps counting.
    *
-   * Throws `NOT_FOUND`; `CONFLICT` for a job that is under way, completed or discarded; `KEY_HELD` when another job has its
+   * Throws `NOT_FOUND`; `CONFLICT` for a job that is under way, completed or discarded, and for a run of a workflow; `KEY_HELD` when another job has its
    * key now.
    */
   retry(id: string, options?: RetryOneOptions): Promise<void>;
@@ -207,7 +214,7 @@ export interface Jobs {
    * Declares a failure nobody's business: the job is `failed` with `discardedAt` from then on, is no dead letter and cannot
    * be retried. Discarding it again changes nothing.
    *
-   * Throws `NOT_FOUND`; `CONFLICT` for a job that is neither failed nor dead.
+   * Throws `NOT_FOUND`; `CONFLICT` for a job that is neither failed nor dead, and for a run of a workflow.
    */
   discard(id: string, options?: ActOptions): Promise<void>;
   /**
@@ -249,6 +256,16 @@ export interface Forge {
     options?: DispatchOptions,
   ): Promise<string[]>;
   /**
+   * Starts a run of a workflow and answers its id, or the id of the run that holds its idempotency key.
+   *
+   * It stays with this version of the workflow; with `tx` it exists exactly if that transaction commits. Errors as `dispatch`.
+   */
+  startWorkflow<Input>(
+    workflow: WorkflowDefinition<Input>,
+    input: NoInfer<Input>,
+    options?: StartOptions,
+  ): Promise<string>;
+  /**
    * Dispatches a mail as the job `send_mail`, and answers that job's id. With `tx` it is sent exactly if that commits.
    *
    * It is sent at least once: a worker that dies in between sends it again, under the same Message-ID. Up to 8 runs over an
@@ -257,15 +274,24 @@ export interface Forge {
    * `createForge({ mail })`, and as `dispatch`.
    */
   mail(message: MailMessage, options?: DispatchOptions): Promise<string>;
-  /** Dispatches by name on behalf of a principal. A repeated `requestId` within 24 h answers the same job. For adapters. */
+  /**
+   * Dispatches the job of that name, or starts a run of the newest version of the workflow, on behalf of a principal. A repeated
+   * `requestId` within 24 h answers the same job or run. For adapters.
+   */
   dispatchNamed(
     name: string,
     input: unknown,
     options: { owner: string | null; requestId?: string },
   ): Promise<DispatchReceipt>;
-  /** The registered definition of the jobs of that type; a cron's runs are of the type `cron:<name>`. */
-  definition(name: string): JobDefinition | undefined;
+  /**
+   * The registered definition of the rows of that type; a cron's runs are of the type `cron:<name>`, those of a workflow of
+   * the type `<name>@<version>`.
+   */
+  definition(type: string): JobDefinition | undefined;
+  /** What `dispatchNamed` starts under that name; its `workflow` is null for a job. */
+  startable(name: string): JobDefinition | undefined;
   readonly jobs: Jobs;
+  readonly workflows: Workflows;
   readonly queues: Queues;
   readonly workers: Workers;
   readonly rateLimits: RateLimits;

@@ -22,6 +22,10 @@ import { checkRoute, routed } from "./route.ts";
 import type { NewJob } from "./store.ts";
 import { checkWorkerOptions } from "./worker-options.ts";
 import { createWorkers } from "./workers.ts";
+import { workflowStarter } from "./workflow/start-workflow.ts";
+import { PLAIN, type Tuning } from "./workflow/tuning.ts";
+import { startableByName, workflowsOf } from "./workflow/workflows-of.ts";
+import { createWorkflows } from "./workflow/workflows.ts";
 import { CONTEXT_NAMES } from "./worker/job-context.ts";
 import type { NewChild } from "./worker/children.ts";
 import { noMail } from "./worker/job-mail.ts";
@@ -37,10 +41,16 @@ const INSERT_BATCH = 1_000;
  * Throws `BAD_REQUEST` for bad or unknown options, and for two jobs of one name.
  */
 export function createForge(options: ForgeOptions): Forge {
+  return makeForge(options, PLAIN).forge;
+}
+
+/** The same, tuned as tests need it, with what makes the ticks of its crons. */
+export function makeForge(options: ForgeOptions, tuning: Tuning): { readonly forge: Forge; readonly ticker: Ticker } {
   refuseUnknownOptions("createForge", options, [
     "store",
     "jobs",
     "crons",
+    "workflows",
     "context",
     "worker",
     "route",
@@ -57,10 +67,13 @@ export function createForge(options: ForgeOptions): Forge {
   const mailer = options.mail === undefined ? null : new Mailer(options.mail);
   const sendMail = mailer === null ? null : sendMailJob(mailer);
   const definitions = definitionsOf(options.jobs, sendMail === null ? [] : [sendMail]);
+  const workflows = workflowsOf(options.workflows ?? []);
+  const startable = startableByName(definitions, workflows);
   const route = checkRoute(options.route);
   const crons = cronsOf(options.crons === undefined ? [] : options.crons);
   /** What a worker runs: jobs, and the runs of crons, which nobody can dispatch. */
-  const runnable = new Map([...definitions, ...crons.map(({ job }) => [job.name, job] as const)]);
+  const others = [...crons, ...workflows].map(({ job }) => [job.name, job] as const);
+  const runnable = new Map([...definitions, ...others]);
   const context = contextOf(options.context === undefined ? {} : options.context);
   const { worker: working = {} } = options;
   const work = working === false ? null : checkWorkerOptions(working, runnable, process.env);
@@ -71,7 +84,7 @@ export function createForge(options: ForgeOptions): Forge {
     dispatch: DispatchOptions,
     requestId?: string,
   ): Promise<NewJob[]> => {
-    refuseUnregistered(job, definitions);
+    refuseUnregistered(job, job?.workflow ? runnable : definitions);
     if (!Array.isArray(inputs)) {
       throw new ForgeError("BAD_REQUEST", `dispatchMany takes a list of inputs; got ${shown(inputs)}.`);
     }
@@ -144,6 +157,7 @@ export function createForge(options: ForgeOptions): Forge {
           context,
           log,
           random: Math.random,
+          tuning,
           dispatch,
           newChild,
           onChild,
@@ -165,7 +179,7 @@ export function createForge(options: ForgeOptions): Forge {
   const life = new Life({ store, worker, ticker, log, beforeWork: async () => mailer?.open() });
   const onOrders = async (): Promise<void> => worker?.ordersChanged();
 
-  return {
+  const forge: Forge = {
     start: () => life.start(options.migrate !== false),
     stop: async (stopOptions = {}) => {
       refuseUnknownOptions("stop", stopOptions, ["timeout"]);
@@ -183,26 +197,30 @@ export function createForge(options: ForgeOptions): Forge {
       return dispatch(sendMail, message, dispatchOptions);
     },
     dispatchNamed: async (name, input, { owner, requestId }) => {
-      const job = definitions.get(name);
-      if (job === undefined) throw new ForgeError("NOT_FOUND", `There is no job ${shown(name)}.`);
+      const job = startable.get(name);
+      if (job === undefined) throw new ForgeError("NOT_FOUND", `There is no job or workflow ${shown(name)}.`);
       const [receipt] = await insert(job, [input], owner === null ? {} : { owner }, requestId);
       return receipt as DispatchReceipt;
     },
+    startWorkflow: workflowStarter(dispatch),
     jobs,
+    workflows: createWorkflows(store, (id) => worker?.cancelledHere(id)),
     queues: createQueues(store, onOrders),
     workers: createWorkers(store, onOrders),
     rateLimits: createRateLimits(store),
-    definition: (name) => runnable.get(name),
+    definition: (type) => runnable.get(type),
+    startable: (name) => startable.get(name),
     crons: createCrons(store, crons, onMade),
     changes: store.changes,
     identity: () => store.identity(),
     ping: () => store.ping(),
   };
+  return { forge, ticker };
 }
 
 /** Whether a job may go straight into a free slot: one with keys of either kind has to look for who holds them first. */
-function startsAtOnce({ due, keys, limitKey }: NewJob): boolean {
-  return keys.length === 0 && limitKey === undefined && "delayMs" in due && due.delayMs === 0;
+function startsAtOnce({ due, keys, limitKey, run }: NewJob): boolean {
+  return run === undefined && keys.length === 0 && limitKey === undefined && "delayMs" in due && due.delayMs === 0;
 }
 
 function loggerOf(logger: Logger): Logger {

@@ -27,6 +27,8 @@ const STATUS_AFTER: Readonly<Record<Outcome["kind"], StoredJobStatus>> = {
   dead_letter: "dead_letter",
   discarded: "failed",
   given_back: "pending",
+  suspended: "pending",
+  compensated: "failed",
 };
 
 /** Runs an application's hooks. Whoever has a hook to run asks `has` first, so that jobs without hooks pay nothing. */

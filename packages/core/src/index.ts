@@ -2,6 +2,17 @@
 export { defineJob } from "./define.ts";
 export { defineCron } from "./cron/define-cron.ts";
 export type { CronDefinition, CronOptions } from "./cron/define-cron.ts";
+export { defineWorkflow } from "./workflow/define-workflow.ts";
+export type { WorkflowDefinition, WorkflowOptions, WorkflowPlan } from "./workflow/define-workflow.ts";
+export type {
+  Branches,
+  Compensate,
+  RaceResult,
+  StepInfo,
+  StepOptions,
+  WorkflowContext,
+} from "./workflow/workflow-context.ts";
+export { StepFailed, StepInterrupted } from "./workflow/step-failed.ts";
 export type { IdempotencyOptions, JobDefinition, JobOptions } from "./define.ts";
 // `export *`, since a named re-export of ForgeContext could not be merged with by an application's declaration.
 export type * from "./context.ts";
@@ -12,10 +23,13 @@ export type { Duration } from "./duration.ts";
 
 // Running
 export { createForge } from "./forge.ts";
-export type { Forge, ForgeOptions } from "./forge-types.ts";
+export type { Forge, ForgeOptions, StartOptions } from "./forge-types.ts";
 export type { ActOptions } from "./act-options.ts";
 export type { DeadLetterPage, Job, JobEvent, JobListOptions, JobLogLine, Jobs } from "./forge-types.ts";
 export type { RetryAllOptions, RetryAllResult, RetryOneOptions } from "./forge-types.ts";
+export type { Workflows } from "./workflow/workflows.ts";
+export type { WorkflowListOptions, WorkflowPage } from "./workflow/list-runs.ts";
+export type { WorkflowRun, WorkflowRunStep } from "./workflow/workflow-run.ts";
 export { queuesFromEnv } from "./queue-options.ts";
 export type { QueueBackoffOptions, QueueOptions } from "./queue-options.ts";
 export type { Queue, Queues } from "./queues.ts";
@@ -42,7 +56,10 @@ export type { ForgeErrorOptions } from "./errors.ts";
 // For adapters such as the gateway
 export { durationMs } from "./duration.ts";
 export { CRON_PREFIX } from "./define.ts";
+export { workflowState } from "./workflow/workflow-run.ts";
+export { workflowOf } from "./workflow/define-workflow.ts";
 export { checkId } from "./id.ts";
+export { PRIORITIES } from "./store.ts";
 export { refuseUnknownOptions } from "./options.ts";
 export { clipText } from "./values.ts";
 

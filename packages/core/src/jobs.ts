@@ -5,7 +5,7 @@ import { createDeadLetters } from "./dead-letters.ts";
 import { ForgeError, shown } from "./errors.ts";
 import type { Job, JobListOptions, Jobs } from "./forge-types.ts";
 import { checkId } from "./id.ts";
-import { checkLimit, unknownJob } from "./job-arguments.ts";
+import { checkLimit, refuseRun, unknownJob } from "./job-arguments.ts";
 import { jobEventOf, jobLogLineOf, jobOf } from "./job-record.ts";
 import { checkText, refuseUnknownOptions } from "./options.ts";
 import { checkMaxAttempts } from "./retry-options.ts";
@@ -93,6 +93,7 @@ export function createJobs(
     retry: async (id, options = {}) => {
       refuseUnknownOptions("jobs.retry", options, ["maxAttempts", "by"]);
       const jobId = checkId(id, "A job's id");
+      await refuseRun(store, jobId, "jobs.retry");
       const [result] = await store.jobs.retry({
         ids: [jobId],
         ...(options.maxAttempts !== undefined && { maxAttempts: checkMaxAttempts("maxAttempts", options.maxAttempts) }),

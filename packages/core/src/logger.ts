@@ -27,3 +27,6 @@ export const consoleLogger: Logger = {
   warn: (message, fields) => console.warn(`[forge] ${message}`, fields ?? ""),
   error: (message, fields) => console.error(`[forge] ${message}`, fields ?? ""),
 };
+
+/** A logger that says nothing. */
+export const silent: Logger = { debug() {}, info() {}, warn() {}, error() {} };

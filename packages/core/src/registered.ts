@@ -15,10 +15,11 @@ export function refuseUnregistered(job: JobDefinition, definitions: ReadonlyMap<
   checkDefinition(job);
   const registered = definitions.get(job.name);
   if (registered === job) return;
+  const what = job.workflow === null ? "job" : "workflow";
   throw new ForgeError(
     "NOT_FOUND",
     registered === undefined
-      ? `The job ${shown(job.name)} is not registered here; pass it in createForge({ jobs }).`
-      : `The job ${shown(job.name)} is registered here with another definition than the one that was passed; pass the same object in createForge({ jobs }).`,
+      ? `The ${what} ${shown(job.name)} is not registered here; pass it in createForge({ ${what}s }).`
+      : `The ${what} ${shown(job.name)} is registered here with another definition than the one that was passed; pass the same object in createForge({ ${what}s }).`,
   );
 }

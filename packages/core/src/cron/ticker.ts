@@ -75,6 +75,15 @@ export class Ticker {
     if (this.#names.length > 0) this.#arm(0);
   }
 
+  /** Looks now: the store's clock was moved. Resolves once what was due has its job. */
+  async lookNow(): Promise<void> {
+    await this.#looking;
+    if (this.#timer === null || this.#stopped) return;
+    clearTimeout(this.#timer);
+    this.#begin();
+    await this.#looking;
+  }
+
   /** Makes no further ticks; resolves once none is under way. */
   async stop(): Promise<void> {
     this.#stopped = true;

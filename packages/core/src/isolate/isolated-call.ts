@@ -185,10 +185,14 @@ export class IsolatedCall {
 
   #withDefinition(arg: unknown): unknown {
     if (typeof arg !== "object" || arg === null || !("forgeJob" in arg)) return arg;
-    const { forgeJob } = arg as JobReference;
+    const { forgeJob, isWorkflow } = arg as JobReference;
     const definition = this.#deps.definitionOf(forgeJob);
-    if (definition !== undefined) return definition;
-    throw new ForgeError("NOT_FOUND", `The job ${forgeJob} is not registered here; pass it in createForge({ jobs }).`);
+    if (definition !== undefined) return isWorkflow === true ? { job: definition } : definition;
+    const what = isWorkflow === true ? "workflow" : "job";
+    throw new ForgeError(
+      "NOT_FOUND",
+      `The ${what} ${forgeJob} is not registered here; pass it in createForge({ ${what}s }).`,
+    );
   }
 }
 

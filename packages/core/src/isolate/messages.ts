@@ -42,4 +42,6 @@ export type ToThread =
 /** A job definition among a call's arguments. */
 export interface JobReference {
   readonly forgeJob: string;
+  /** The workflow is meant whose runs are these jobs. */
+  readonly isWorkflow?: true;
 }

@@ -71,6 +71,7 @@ export class ThreadLink {
 /** A definition holds functions; its name tells the main thread which one is meant. */
 function withReference(arg: unknown): unknown {
   if (typeof arg !== "object" || arg === null) return arg;
-  const { name, run } = arg as { name?: unknown; run?: unknown };
-  return typeof name === "string" && typeof run === "function" ? ({ forgeJob: name } satisfies JobReference) : arg;
+  const { name, run, job } = arg as { name?: unknown; run?: unknown; job?: { name: string } };
+  if (typeof name !== "string" || typeof run !== "function") return arg;
+  return (job === undefined ? { forgeJob: name } : { forgeJob: job.name, isWorkflow: true }) satisfies JobReference;
 }

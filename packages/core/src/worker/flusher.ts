@@ -203,8 +203,9 @@ export class Flusher {
       outcome: after.update.outcome ?? before.update.outcome,
     };
     const frees = after.update.frees ?? before.update.frees;
+    const wakes = after.update.wakes ?? before.update.wakes;
     const outcomeBytes = after.outcomeBytes ?? before.outcomeBytes;
-    const merged = frees === undefined ? update : { ...update, frees };
+    const merged = { ...update, ...(frees !== undefined && { frees }), ...(wakes !== undefined && { wakes }) };
     return { update: merged, source: after.source, bytes: bytesOf(update), outcomeBytes };
   }
 

@@ -9,6 +9,7 @@ import type { Run } from "./run.ts";
 import type { RunHost } from "./run-host.ts";
 import type { SavedState } from "./saved.ts";
 import type { SettleIn } from "./settle-in.ts";
+import { workflowStarter } from "../workflow/start-workflow.ts";
 import { unwatched } from "./unwatched.ts";
 
 /** What a handler's `ctx` is made of. */
@@ -36,6 +37,7 @@ export const CONTEXT_NAMES: readonly (keyof CronContext)[] = [
   "fetch",
   "jobs",
   "dispatch",
+  "startWorkflow",
   "saved",
   "save",
   "rateLimit",
@@ -107,6 +109,10 @@ class OwnContext implements Omit<JobContext, keyof ForgeContext> {
 
   get mail(): JobMail {
     return (this.#mail ??= this.#parts.host.mail(() => this.signal));
+  }
+
+  get startWorkflow(): JobContext["startWorkflow"] {
+    return workflowStarter(this.dispatch);
   }
 
   get saved(): Readonly<Record<string, unknown>> {

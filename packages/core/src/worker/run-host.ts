@@ -6,6 +6,7 @@ import type { Logger } from "../logger.ts";
 import type { JobMail } from "../mail/mailer.ts";
 import type { QueueBackoff } from "../retry-policy.ts";
 import type { ClaimedJob, JobVerbs, RunUpdate } from "../store.ts";
+import type { RunDesk } from "../workflow/run-desk.ts";
 import type { ChildDesk } from "./children.ts";
 import type { UpdateSource } from "./flusher.ts";
 import type { LogWriter } from "./job-log.ts";
@@ -33,6 +34,8 @@ export interface RunHost {
   /** Makes the `ctx.rateLimit` of a run. */
   rateLimit(jobId: string, signal: () => AbortSignal): JobRateLimit;
   readonly children: ChildDesk;
+  /** What runs of workflows share. */
+  readonly runs: RunDesk;
   /** Whether the end of this job makes room under a limit. */
   isLimited(job: ClaimedJob): boolean;
   /** Where the run has its slot. */

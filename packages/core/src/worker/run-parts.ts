@@ -1,6 +1,10 @@
 import type { JobContext } from "../context.ts";
 import { IsolatedCall, type JsonOutput } from "../isolate/isolated-call.ts";
 import { type JobAborted, Snooze } from "../outcomes.ts";
+import { workflowContext } from "../workflow/context.ts";
+import { Episode, type EpisodeEnd } from "../workflow/episode.ts";
+import { Memo } from "../workflow/memo.ts";
+import type { WorkflowContext } from "../workflow/workflow-context.ts";
 import { RunChildren } from "./children.ts";
 import { jobContext, type JobContextParts } from "./job-context.ts";
 import type { Run } from "./run.ts";
@@ -24,6 +28,8 @@ export class RunParts implements JobContextParts {
   #children: RunChildren | null = null;
   #loan: SlotLoan | null = null;
   #isolated: IsolatedCall | null = null;
+  #episode: Episode | null = null;
+  #isLeaving = false;
 
   constructor(run: Run, host: RunHost, stop: StopSwitch) {
     this.run = run;
@@ -72,6 +78,12 @@ export class RunParts implements JobContextParts {
     }
   }
 
+  /** Lets a run of a workflow begin nothing more, so that it is given back as soon as nothing of it is in flight. */
+  leave(): void {
+    this.#isLeaving = true;
+    this.#episode?.leave();
+  }
+
   /** Runs the handler in a thread of its own. */
   callIsolated(module: string): Promise<JsonOutput> {
     const { log, context: shared, definitionOf } = this.host;
@@ -79,6 +91,37 @@ export class RunParts implements JobContextParts {
     const { ctx } = this;
     this.#isolated = new IsolatedCall({ definition, module, input: job.input, ctx, shared, definitionOf, log });
     return this.#isolated.run();
+  }
+
+  /** Takes a run of a workflow up, until it ends or is put away. Throws `Snooze` where what is recorded of it cannot be had. */
+  async callWorkflow(call: (ctx: WorkflowContext) => Promise<unknown>): Promise<EpisodeEnd> {
+    const { log, random, context: shared, runs: desk } = this.host;
+    const run = this.run;
+    const { job, definition } = run;
+    const memo = await desk.load(job.id).catch((cause: unknown) => {
+      log.warn("What is recorded of a run cannot be read; it is given back", { runId: job.id, cause });
+      throw new Snooze("1s");
+    });
+    if (memo === null) throw await run.onStale();
+    const onCancelled = (): void => run.abort("CANCELLED");
+    const { signal } = this.#stop;
+    const limits = this.host.rateLimit(job.id, () => signal);
+    const link = {
+      job,
+      definition,
+      desk,
+      log,
+      random,
+      shared,
+      signal,
+      drain: (scope: string, retryAfterMs: number) => limits.drain(scope, retryAfterMs),
+      onStale: () => run.onStale(),
+      onCancelled,
+    };
+    const episode = new Episode(link, new Memo(memo));
+    this.#episode = episode;
+    if (this.#isLeaving) episode.leave();
+    return episode.run(() => call(workflowContext(episode, episode.root)));
   }
 
   /** What is known of the run at its end. */

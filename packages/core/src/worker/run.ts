@@ -2,6 +2,7 @@ import type { JobDefinition } from "../define.ts";
 import type { JobOverrides } from "../dispatch.ts";
 import type { AbortCode, JobAborted } from "../outcomes.ts";
 import type { ClaimedJob, Outcome, RunUpdate, RunUpdateResult } from "../store.ts";
+import { JsonOutput } from "../isolate/isolated-call.ts";
 import { Hopeless, tame } from "./failure.ts";
 import type { UpdateSource } from "./flusher.ts";
 import { checkedOutput, parsedInput } from "./handler-values.ts";
@@ -12,6 +13,8 @@ import { type HandlerEnd, RunHooks } from "./run-hooks.ts";
 import { RunParts } from "./run-parts.ts";
 import { endedBadly, hopeless, outputJson } from "./verdict.ts";
 import { aborted, StopSwitch } from "./stop-switch.ts";
+import type { WorkflowPlan } from "../workflow/define-workflow.ts";
+import type { EpisodeEnd } from "../workflow/episode.ts";
 import { type Completion, SettledInVain } from "./settle-in.ts";
 import { unwatched } from "./unwatched.ts";
 
@@ -51,13 +54,24 @@ export class Run implements UpdateSource {
       onTimeout: () => this.abort("TIMEOUT"),
       onOver: () => void this.#giveUp(),
     });
-    this.#hooks = host.hooks.hasAny(job.type) ? new RunHooks(host.hooks, job, () => this.#parts.ctx) : null;
+    this.#hooks =
+      definition.workflow === null && host.hooks.hasAny(job.type)
+        ? new RunHooks(host.hooks, job, () => this.#parts.ctx)
+        : null;
     this.#parts = new RunParts(this, host, this.#stop);
   }
 
   /** How long the handler has had its slot, in milliseconds; what it waited for children is not part of it. */
   get ms(): number {
     return performance.now() - this.#startedAt - (this.#parts.loan?.waitedMs ?? 0);
+  }
+
+  /**
+   * The same, or null where it tells nothing of how many jobs to fetch ahead. Runs of workflows never are: another process may
+   * take them up sooner.
+   */
+  get paceMs(): number | null {
+    return this.aborted || this.definition.workflow !== null ? null : this.ms;
   }
 
   /** Whether the handler was told to stop. */
@@ -94,11 +108,12 @@ export class Run implements UpdateSource {
   async start(): Promise<void> {
     this.#startedAt = performance.now();
     this.#say({ started: true });
-    let end: HandlerEnd;
+    let end: HandlerEnd | EpisodeEnd;
     try {
       if (this.job.deaths !== 0) await this.#writeStart();
       this.#stop.armTimeout();
-      end = { output: await this.#call() };
+      end =
+        this.definition.workflow === null ? { output: await this.#call() } : await this.#take(this.definition.workflow);
     } catch (thrown) {
       end = { thrown: tame(thrown) };
     }
@@ -106,7 +121,7 @@ export class Run implements UpdateSource {
     this.#parts.close();
     this.#stop.disarm();
     const { completion } = this.#parts;
-    if (completion !== null) end = await this.#endAfterTransaction(end, completion);
+    if (completion !== null && !("outcome" in end)) end = await this.#endAfterTransaction(end, completion);
     if (!this.#settled) {
       const outcome = this.#verdict(end);
       this.#settle(outcome instanceof Promise ? await outcome : outcome);
@@ -132,6 +147,12 @@ export class Run implements UpdateSource {
     } else if (result.cancelRequested) this.abort("CANCELLED");
     else this.#hooks?.written(update);
     this.#answered?.resolve();
+  }
+
+  /** The process is about to stop: what waits is given back, and a run of a workflow that does nothing or as soon as it does. */
+  leave(): void {
+    if (this.waits) this.abort("SHUTDOWN");
+    else this.#parts.leave();
   }
 
   /** The table no longer shows the row as one that this process holds. */
@@ -164,6 +185,16 @@ export class Run implements UpdateSource {
     await this.#startWritten.promise;
     if (this.#stop.reason !== null) throw this.#stop.reason;
     if (this.#settled) throw aborted("LEASE_LOST");
+  }
+
+  /** Takes up a run of a workflow. */
+  async #take(workflow: WorkflowPlan): Promise<EpisodeEnd> {
+    const { definition, job } = this;
+    // All of it within the episode: a run whose input or output is refused is undone as after any other failure.
+    return await this.#parts.callWorkflow(async (ctx) => {
+      const returned = await workflow.run(ctx, await parsedInput(definition, job.input));
+      return new JsonOutput(outputJson({ job, log: this.#host.log }, await checkedOutput(definition, returned)));
+    });
   }
 
   /** Calls the handler, within this turn where nothing is to be waited for before or after it. */
@@ -216,7 +247,8 @@ export class Run implements UpdateSource {
   }
 
   /** What the handler's end means for the job; at once where nobody is to be asked. */
-  #verdict(end: HandlerEnd): Outcome | Promise<Outcome> {
+  #verdict(end: HandlerEnd | EpisodeEnd): Outcome | Promise<Outcome> {
+    if ("outcome" in end) return end.outcome;
     if ("thrown" in end) return this.#badVerdict(end.thrown);
     try {
       const outcome = {
@@ -264,8 +296,14 @@ export class Run implements UpdateSource {
   #say({ started = false, progress, message, outcome = null }: Partial<RunUpdate>): void {
     const { id, claimNo, queue } = this.job;
     const update: RunUpdate = { id, claimNo, started, progress, message, outcome };
-    const frees = outcome !== null && this.#host.isLimited(this.job);
-    this.#host.push(frees ? { ...update, frees: queue } : update, this);
+    const { wakes } = this.overrides;
+    if (outcome === null || (wakes === undefined && !this.#host.isLimited(this.job))) {
+      this.#host.push(update, this);
+      return;
+    }
+    const frees = this.#host.isLimited(this.job) ? { frees: queue } : {};
+    // With any outcome: what is to be cancelled ends by all of them.
+    this.#host.push({ ...update, ...frees, ...(wakes !== undefined && { wakes }) }, this);
   }
 
   /** The grace is over: settle by the reason of the abort, and leave the handler behind. */

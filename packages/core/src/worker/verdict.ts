@@ -56,7 +56,8 @@ export async function endedBadly(ending: Ending, thrown: unknown): Promise<Outco
     return { kind: "given_back", delayMs: thrown.retryAfterMs };
   }
   const error = runError(definition, job.id, thrown);
-  if (thrown instanceof Dead) return { kind: "dead_letter", ...error };
+  // A run of a workflow that failed is no dead letter: nothing but a restart takes it up again.
+  if (thrown instanceof Dead) return { kind: definition.workflow === null ? "dead_letter" : "failed", ...error };
   if (abortedBy !== null && NOT_ITS_FAULT.has(abortedBy.code)) return { kind: "given_back", delayMs: 0 };
   // The store makes a cancellation of it, with the reason that its row holds.
   if (cancelRequested) return { kind: "failed", ...error };

@@ -3,11 +3,11 @@ import type { JobDefinition } from "../define.ts";
 import { eligibleTypes, type Offers } from "../eligibility.ts";
 import type { HookRunner } from "../hook-runner.ts";
 import type { Forge, Jobs } from "../forge-types.ts";
-import type { Logger } from "../logger.ts";
 import { longTimer } from "../long-timer.ts";
 import type { Mailer } from "../mail/mailer.ts";
-import type { ClaimedJob, NewJob, Store, WorkerServes } from "../store.ts";
+import type { ClaimedJob, NewJob, WorkerServes } from "../store.ts";
 import { CancelWatch } from "./cancel-watch.ts";
+import { RunDesk, type RunDeskDeps } from "../workflow/run-desk.ts";
 import { ChildDesk, type NewChild } from "./children.ts";
 import { ClaimLoop } from "./claim-loop.ts";
 import { Flusher } from "./flusher.ts";
@@ -33,8 +33,7 @@ import { WaitingFlags } from "./waiting-flags.ts";
 import { type Staleness, whyStale } from "./why-stale.ts";
 
 /** What a worker is made of. */
-export interface WorkerDeps {
-  readonly store: Store;
+export interface WorkerDeps extends RunDeskDeps {
   readonly definitions: ReadonlyMap<string, JobDefinition>;
   /** Handlers at once, by queue, where the queue's settings do not say otherwise. */
   readonly queues: Readonly<Record<string, number>>;
@@ -46,8 +45,6 @@ export interface WorkerDeps {
   readonly scaleDownGraceMs: number;
   readonly leaseMs: number;
   readonly context: ForgeContext;
-  readonly log: Logger;
-  readonly random: () => number;
   readonly dispatch: Forge["dispatch"];
   readonly newChild: NewChild;
   /** A child was inserted. Never rejects. */
@@ -97,6 +94,7 @@ export class Worker {
   readonly #zombies = new Map<string, number>();
   readonly #suspects: Suspects;
   readonly #children: ChildDesk;
+  readonly #runs: RunDesk;
   readonly #waitingFlags: WaitingFlags;
   readonly #lending: Lending;
   #running = 0;
@@ -175,6 +173,7 @@ export class Worker {
     );
     this.#suspects = new Suspects((job) => this.#start(job), log);
     this.#children = new ChildDesk(store, deps);
+    this.#runs = new RunDesk(deps, this.#children);
     this.#waitingFlags = new WaitingFlags(store.children);
     const desk = new TokenDesk(store.rateLimits);
     this.#runHost = {
@@ -192,6 +191,7 @@ export class Worker {
       mail: (signal) => jobMail(deps.mailer, signal),
       rateLimit: (jobId, signal) => jobRateLimit(jobId, signal, desk, store.rateLimits),
       children: this.#children,
+      runs: this.#runs,
       lane: (run) => (this.#suspects.has(run) ? this.#suspects : (this.#loops.get(run.job.queue) as ClaimLoop)),
       onWaiting: (run, isWaiting) => this.#onWaiting(run, isWaiting),
       isLimited: (job) => this.#limits.counts(job),
@@ -239,8 +239,8 @@ export class Worker {
       for (const job of loop.takeBuffered()) this.#giveBack(job);
     }
     for (const job of this.#suspects.remove(() => true)) this.#giveBack(job);
-    // Nothing starts here any more that they could wait for; elsewhere they go on.
-    for (const run of this.#holdings.runs) if (run.waits) run.abort("SHUTDOWN");
+    // Nothing starts here any more that they could wait for; elsewhere they, and runs of workflows, go on.
+    for (const run of this.#holdings.runs) run.leave();
     await this.#handlersEnd(timeoutMs);
     this.#unsubscribe();
     this.#unwatchLag();
@@ -253,6 +253,7 @@ export class Worker {
       );
     }
     this.#flusher.abandon();
+    this.#runs.abandon();
     this.#logs.close();
   }
 
@@ -268,7 +269,7 @@ export class Worker {
 
   async #lastWrites(): Promise<void> {
     await Promise.all([...[...this.#loops.values()].map((loop) => loop.idle()), this.#lending.settled()]);
-    await this.#flusher.settled();
+    await Promise.all([this.#flusher.settled(), this.#runs.settled()]);
     await this.#deps.hooks.idle();
     await this.#logs.settled();
     await this.lease
@@ -363,9 +364,10 @@ export class Worker {
     return new ClaimLoop(host, queue, this.#types, slots);
   }
 
-  /** Takes in a claimed job; answers whether it waits for a slot of its loop. */
+  /** Takes in a claimed job, for whatever earlier claim a handler runs here; answers whether it waits for a slot of its loop. */
   #accept(job: ClaimedJob): boolean {
     this.#limits.meet(job);
+    this.#holdings.find(job.id)?.run?.lost();
     this.#holdings.add(job);
     if (this.#stopping || this.#isClosed(job.queue)) {
       this.#giveBack(job);
@@ -397,7 +399,7 @@ export class Worker {
     // One that goes on beside the slots goes on using what it uses.
     if (zombie) this.#countZombie(run.job.queue, 1);
     else this.#room?.release(run.job);
-    if (!this.#suspects.freed(run)) this.#loops.get(run.job.queue)?.slotFreed(run.aborted ? null : run.ms);
+    if (!this.#suspects.freed(run)) this.#loops.get(run.job.queue)?.slotFreed(run.paceMs);
     if (this.#running === 0) this.#quiet?.();
   }
 
