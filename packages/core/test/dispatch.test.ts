@@ -225,7 +225,7 @@ test("definitions and engines refuse bad or unknown options when they are made",
   const store = sqliteStore(":memory:");
   const engines: [() => unknown, string][] = [
     [() => createForge({ store, jobs: [note, note] }), "note"],
-    [() => createForge({ store, jobs: [], workflows: [] } as never), "workflows"],
+    [() => createForge({ store, jobs: [], webhooks: [] } as never), "webhooks"],
     [() => createForge({ store, jobs: [], context: { log: 1 } }), "log"],
     [() => createForge({ store, jobs: [], worker: { queues: { default: 0 } } }), "default"],
     [() => createForge({ store, jobs: [], worker: { lease: "1ms" } }), "lease"],

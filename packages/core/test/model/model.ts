@@ -267,6 +267,9 @@ export class Model {
       case "failed":
       case "dead_letter":
         return this.#end(job, outcome.kind);
+      case "suspended":
+      case "compensated":
+        throw new Error("No job of the model is a run of a workflow.");
     }
   }
 

@@ -20,7 +20,10 @@ const outcome: fc.Arbitrary<Outcome> = fc.oneof(
   error.map((why): Outcome => ({ kind: "discarded", ...why })),
 );
 
-const SETTLED: Readonly<Record<Outcome["kind"], Place>> = {
+/** The outcomes of jobs; runs of workflows have two more. */
+type JobOutcome = Exclude<Outcome, { kind: "suspended" | "compensated" }>;
+
+const SETTLED: Readonly<Record<JobOutcome["kind"], Place>> = {
   completed: "a job settled as completed",
   retry: "a job went back to retry",
   given_back: "a job was given back",
@@ -47,7 +50,7 @@ function expectApplied(model: Model, update: RunUpdate): void {
   model.update(update);
   if (update.outcome === null) return;
   if (before === "cancel_requested") model.reach.by("a run that was asked to stop settled");
-  else model.reach.by(SETTLED[update.outcome.kind]);
+  else model.reach.by(SETTLED[(update.outcome as JobOutcome).kind]);
 }
 
 /** `again`: it is sent twice, as after an answer that was lost. */

@@ -12,7 +12,7 @@ it("refuses a database that is newer than this release, with a sentence, and cha
   for (const verb of [() => world.store.migrate(), () => world.store.checkSchema()]) {
     await expect(verb()).rejects.toMatchObject({
       code: "UNAVAILABLE",
-      message: expect.stringMatching(/version 999, and this release knows 2; run a newer release/) as string,
+      message: expect.stringMatching(/version 999, and this release knows 3; run a newer release/) as string,
     });
   }
   expect(await world.sql("SELECT value FROM forge_meta WHERE name = 'schema_version'")).toEqual([{ value: "999" }]);
@@ -23,7 +23,7 @@ it("names the missing tables where nobody migrated", async () => {
   const store = postgresStore(database.url);
   await expect(store.checkSchema()).rejects.toMatchObject({
     code: "UNAVAILABLE",
-    message: expect.stringMatching(/"public" .* is at version 0, and this release needs 2; start an engine/) as string,
+    message: expect.stringMatching(/"public" .* is at version 0, and this release needs 3; start an engine/) as string,
   });
   await expect(store.jobs.list({ limit: 1 })).rejects.toMatchObject({ code: "UNAVAILABLE" });
   await store.close();
