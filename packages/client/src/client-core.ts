@@ -2,11 +2,11 @@ import type { Snapshot, WireResult } from "@forge-jobs/protocol";
 import type { Effects } from "./effects.ts";
 import type { Http } from "./http.ts";
 import type { Pauses } from "./pauses.ts";
-import type { WatchedJobs } from "./watched-job.ts";
+import type { AllWatched } from "./watched.ts";
 
 /** What the connection and the stores of one client share. */
 export interface ClientCore extends Effects, Http, Pauses {
-  readonly jobs: WatchedJobs;
+  readonly all: AllWatched;
   /** Applies a state that the gateway has sent, whichever way. */
   readonly receive: (snapshot: Snapshot) => void;
   /**

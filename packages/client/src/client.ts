@@ -1,13 +1,15 @@
-import type { Jsonify, JobSnapshot, JobState, Snapshot, WireResult } from "@forge-jobs/protocol";
+import type { Jsonify, JobState, Snapshot, WireResult, WorkflowState } from "@forge-jobs/protocol";
 import { createBackoff } from "./backoff.ts";
 import type { ClientCore } from "./client-core.ts";
 import { createConnection } from "./connection.ts";
 import { type Effects, runtimeEffects } from "./effects.ts";
 import { createHttp } from "./http.ts";
-import { createStore, type JobStore, type StoreContext } from "./job-store.ts";
+import { createJobStore, type JobStore } from "./job-store.ts";
 import type { ForgeClientOptions } from "./options.ts";
 import { createPauses } from "./pauses.ts";
-import { receiveSnapshot, type WatchedJobs } from "./watched-job.ts";
+import type { StoreContext, StoreOrigin } from "./store.ts";
+import { type AllWatched, receiveSnapshot } from "./watched.ts";
+import { createWorkflowStore, type WorkflowStore } from "./workflow-store.ts";
 
 /** How a job is started. */
 export interface CreateJobStoreOptions {
@@ -21,10 +23,19 @@ export interface JobStoreOptions<Output = unknown> {
   readonly initial?: JobState<Output> | null | undefined;
 }
 
+/** How a workflow is started. */
+export type CreateWorkflowStoreOptions = CreateJobStoreOptions;
+
+/** How a store attaches to a run of a workflow. */
+export interface WorkflowStoreOptions<Output = unknown> {
+  /** As for a job. */
+  readonly initial?: WorkflowState<Output> | null | undefined;
+}
+
 /**
  * A connection to one gateway, and the stores on it.
  *
- * It connects when the first job is watched, and closes 5 s after the last.
+ * It connects when the first job or run is watched, and closes 5 s after the last.
  */
 export interface ForgeClient {
   /**
@@ -38,6 +49,17 @@ export interface ForgeClient {
   ) => JobStore<Jsonify<Output>>;
   /** Attaches to a job by its id. What is no UUID is `failed` without a request. */
   readonly jobStore: <Output>(id: string, options?: JobStoreOptions<Jsonify<Output>>) => JobStore<Jsonify<Output>>;
+  /** Starts a run of a workflow, in its newest version; otherwise as `createJobStore`. */
+  readonly createWorkflowStore: <Args, Output>(
+    type: string,
+    args: Args,
+    options?: CreateWorkflowStoreOptions,
+  ) => WorkflowStore<Jsonify<Output>>;
+  /** Attaches to a run of a workflow by its id; otherwise as `jobStore`. */
+  readonly workflowStore: <Output>(
+    id: string,
+    options?: WorkflowStoreOptions<Jsonify<Output>>,
+  ) => WorkflowStore<Jsonify<Output>>;
   /** Ends the connection for good; its stores are `closed`. */
   readonly close: () => void;
 }
@@ -47,7 +69,7 @@ export function createClient(options: () => ForgeClientOptions, effects: Effects
   const { after, page, random, uuid } = effects;
   const http = createHttp(options, effects);
   const pauses = createPauses(after);
-  const jobs: WatchedJobs = new Map();
+  const all: AllWatched = new Map();
   let hasEnded = false;
 
   const untilAnswered: ClientCore["untilAnswered"] = async <Data>(
@@ -66,12 +88,12 @@ export function createClient(options: () => ForgeClientOptions, effects: Effects
   };
 
   const receive = (snapshot: Snapshot): void =>
-    receiveSnapshot(jobs, snapshot, async (id) => {
-      const answer = await untilAnswered<JobSnapshot>(`/jobs/${id}`, null);
+    receiveSnapshot(all, snapshot, async (id) => {
+      const answer = await untilAnswered<Snapshot>(`/${"jobId" in snapshot ? "jobs" : "workflows"}/${id}`, null);
       if (answer.success) receive(answer.data);
     });
 
-  const core: ClientCore = { ...effects, ...http, ...pauses, jobs, receive, untilAnswered };
+  const core: ClientCore = { ...effects, ...http, ...pauses, all, receive, untilAnswered };
   const connection = createConnection(core);
   const context: StoreContext = {
     ...core,
@@ -80,16 +102,29 @@ export function createClient(options: () => ForgeClientOptions, effects: Effects
     watchesChanged: () => queueMicrotask(connection.watchesChanged),
   };
 
+  const started = (
+    type: string,
+    args: unknown,
+    { start = page !== null }: CreateJobStoreOptions = {},
+  ): StoreOrigin => ({
+    id: "",
+    initial: null,
+    isLive: start,
+    start: [`/rpc/${encodeURIComponent(type)}`, JSON.stringify({ args, requestId: uuid() })],
+  });
+
+  const attached = (id: string, { initial = null }: JobStoreOptions | WorkflowStoreOptions = {}): StoreOrigin => ({
+    id,
+    initial,
+    isLive: page !== null,
+    start: null,
+  });
+
   return {
-    createJobStore: <Args, Output>(type: string, args: Args, { start = page !== null }: CreateJobStoreOptions = {}) =>
-      createStore<Jsonify<Output>>(context, {
-        id: "",
-        initial: null,
-        isLive: start,
-        start: [`/rpc/${encodeURIComponent(type)}`, JSON.stringify({ args, requestId: uuid() })],
-      }),
-    jobStore: <Output>(id: string, { initial = null }: JobStoreOptions<Jsonify<Output>> = {}) =>
-      createStore<Jsonify<Output>>(context, { id, initial, isLive: page !== null, start: null }),
+    createJobStore: (...how) => createJobStore(context, started(...how)),
+    jobStore: (...how) => createJobStore(context, attached(...how)),
+    createWorkflowStore: (...how) => createWorkflowStore(context, started(...how)),
+    workflowStore: (...how) => createWorkflowStore(context, attached(...how)),
     close: () => {
       hasEnded = true;
       connection.end();

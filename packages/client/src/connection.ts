@@ -2,7 +2,7 @@ import { PROTOCOL_VERSION, type StatesData, type WireError, type WireEvents } fr
 import { createBackoff } from "./backoff.ts";
 import type { ClientCore } from "./client-core.ts";
 import { readEnvelope } from "./http.ts";
-import type { ConnectionStatus } from "./job-view.ts";
+import type { ConnectionStatus } from "./view.ts";
 import { createSession, type Session } from "./session.ts";
 import { readStream } from "./stream.ts";
 import {
@@ -23,8 +23,8 @@ import {
   refuse,
   setCarried,
   takeChanges,
-  type WatchedJob,
-} from "./watched-job.ts";
+  type Watched,
+} from "./watched.ts";
 
 /**
  * The one connection of a client, which carries all its watches: a loop of streams or polls, with a pause after each.
@@ -37,12 +37,12 @@ import {
  * - polling: a stream has brought nothing, and a poll is answered: something on the way holds streams back. Polls go on
  *   every `pollMs`; streams are tried again, after the third in a row each minute. Left when one brings something or a
  *   poll fails.
- * - asleep: the page has been hidden for 5 minutes. Unfinished jobs are polled every 30 s. Left when it is visible.
+ * - asleep: the page has been hidden for 5 minutes. What is unfinished is polled every 30 s. Left when it is visible.
  * - away: the page is gone or in the back-forward cache. Left when it is shown.
  * - ended: by `end`, or because the gateway does not serve this protocol. Never left.
  */
 export interface Connection {
-  readonly statusOf: (job: WatchedJob) => ConnectionStatus;
+  readonly statusOf: (watched: Watched) => ConnectionStatus;
   /** Hears that a watch was added or removed. */
   readonly watchesChanged: () => void;
   readonly end: () => void;
@@ -50,7 +50,7 @@ export interface Connection {
 
 /** Creates the connection of a client; it opens by itself at the first watch. */
 export function createConnection(core: ClientCore): Connection {
-  const { after, page, random, send, call, pause, wake, jobs, receive } = core;
+  const { after, page, random, send, call, pause, wake, all, receive } = core;
   const life = new AbortController();
   let status: ConnectionStatus = "connecting";
   /** The stream or poll under way. Where it is aborted by a number, the next follows after so many milliseconds. */
@@ -70,7 +70,7 @@ export function createConnection(core: ClientCore): Connection {
 
   const show = (next: ConnectionStatus): void => {
     status = next;
-    notify(jobs);
+    notify(all);
   };
 
   const restart = (): void => {
@@ -79,10 +79,10 @@ export function createConnection(core: ClientCore): Connection {
   };
 
   const refuseAll = (error: WireError): void => {
-    jobs.forEach((job) => {
-      if (unsupported ? !isSettled(job) : !job.state) refuse(job, error);
+    all.forEach((watched) => {
+      if (unsupported ? !isSettled(watched) : !watched.state) refuse(watched, error);
     });
-    notify(jobs);
+    notify(all);
   };
 
   /** Reads one stream to its end, and returns what the gateway said against it, or whether it brought anything. */
@@ -101,13 +101,13 @@ export function createConnection(core: ClientCore): Connection {
     const handlers: { readonly [Name in keyof WireEvents]?: (data: WireEvents[Name]) => void } = {
       connected: (connected) => {
         // The gateway has compared with revisions of the other database, so all of it is asked for anew.
-        if (epoch && epoch !== connected.epoch) forgetRevisions(jobs);
+        if (epoch && epoch !== connected.epoch) forgetRevisions(all);
         ({ epoch, pollMs } = connected);
         silenceMs = SILENT_HEARTBEATS * connected.heartbeatMs;
         stayAlive();
         session = createSession(connected, ending, core);
         status = "live";
-        setCarried(jobs);
+        setCarried(all);
         watchesChanged();
       },
       goaway: ({ retryMs }) => ending.abort(retryMs),
@@ -116,18 +116,19 @@ export function createConnection(core: ClientCore): Connection {
         ending.abort();
       },
       job: receive,
+      workflow: receive,
       subscribed: ({ n }) => session?.subscribed(n),
       status: ({ stale }) => show(stale ? "stale" : "live"),
     };
 
     try {
-      const body = JSON.stringify({ watch: takeChanges(jobs, ending).add });
+      const body = JSON.stringify({ watch: takeChanges(all, ending).add });
       const response = await send(`/events?v=${PROTOCOL_VERSION}`, body, ending.signal);
       if (response.ok) {
-        await readStream(response.body!, stayAlive, ({ event, data }) => {
+        await readStream(response.body!, stayAlive, (name, data) => {
           if (ending.signal.aborted) return;
           result = silenceMs > 0;
-          (handlers as Record<string, (data: unknown) => void>)[event!]?.(JSON.parse(data));
+          (handlers as Record<string, (data: unknown) => void>)[name]?.(JSON.parse(data));
         });
       } else {
         const answer = await readEnvelope(response);
@@ -158,7 +159,7 @@ export function createConnection(core: ClientCore): Connection {
       }
     }
     if (!result) {
-      const watch = [...jobs.values()].filter((job) => job.listeners.size && !(isAsleep && isSettled(job)));
+      const watch = [...all.values()].filter((watched) => watched.listeners.size && !(isAsleep && isSettled(watched)));
       if (!watch.length) return isAsleep ? ASLEEP_POLL_MS : 0;
       current = new AbortController();
       const answer = await call<StatesData>(
@@ -185,7 +186,7 @@ export function createConnection(core: ClientCore): Connection {
     return isAsleep ? ASLEEP_POLL_MS : nextDelay() + retryAfterMs;
   };
 
-  const isWatched = (): boolean => [...jobs.values()].some((job) => job.listeners.size);
+  const isWatched = (): boolean => [...all.values()].some(({ listeners }) => listeners.size);
 
   const isWanted = (): boolean => isWatched() && !isAway && !life.signal.aborted;
 
@@ -214,7 +215,7 @@ export function createConnection(core: ClientCore): Connection {
     cancelLinger();
     cancelSleep();
     restart();
-    notify(jobs);
+    notify(all);
   };
 
   const onPage = ({ type }: { readonly type: string }): void => {
@@ -249,9 +250,9 @@ export function createConnection(core: ClientCore): Connection {
   }
 
   return {
-    statusOf: (job) => {
+    statusOf: ({ carriedBy }) => {
       if (life.signal.aborted) return "closed";
-      return status === "live" && job.carriedBy !== current ? "connecting" : status;
+      return status === "live" && carriedBy !== current ? "connecting" : status;
     },
     watchesChanged,
     end,

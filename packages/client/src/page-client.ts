@@ -1,8 +1,16 @@
 import type { Jsonify } from "@forge-jobs/protocol";
-import { createClient, type CreateJobStoreOptions, type ForgeClient, type JobStoreOptions } from "./client.ts";
+import {
+  createClient,
+  type CreateJobStoreOptions,
+  type CreateWorkflowStoreOptions,
+  type ForgeClient,
+  type JobStoreOptions,
+  type WorkflowStoreOptions,
+} from "./client.ts";
 import { runtimeEffects } from "./effects.ts";
 import type { JobStore } from "./job-store.ts";
 import type { ForgeClientOptions } from "./options.ts";
+import type { WorkflowStore } from "./workflow-store.ts";
 
 interface PageClient extends ForgeClient {
   options: ForgeClientOptions;
@@ -44,4 +52,21 @@ export function createJobStore<Args, Output>(
 /** `ForgeClient.jobStore` of the page's client. */
 export function jobStore<Output>(id: string, options?: JobStoreOptions<Jsonify<Output>>): JobStore<Jsonify<Output>> {
   return pageClient().jobStore<Output>(id, options);
+}
+
+/** `ForgeClient.createWorkflowStore` of the page's client. */
+export function createWorkflowStore<Args, Output>(
+  type: string,
+  args: Args,
+  options?: CreateWorkflowStoreOptions,
+): WorkflowStore<Jsonify<Output>> {
+  return pageClient().createWorkflowStore<Args, Output>(type, args, options);
+}
+
+/** `ForgeClient.workflowStore` of the page's client. */
+export function workflowStore<Output>(
+  id: string,
+  options?: WorkflowStoreOptions<Jsonify<Output>>,
+): WorkflowStore<Jsonify<Output>> {
+  return pageClient().workflowStore<Output>(id, options);
 }

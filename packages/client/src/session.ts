@@ -1,7 +1,7 @@
 import type { ConnectedEvent, StatesData, SubscribeRequest } from "@forge-jobs/protocol";
 import type { ClientCore } from "./client-core.ts";
 import { THROUGH_WITHIN_MS } from "./times.ts";
-import { setCarried, takeChanges } from "./watched-job.ts";
+import { idOf, setCarried, takeChanges } from "./watched.ts";
 
 /** Keeps what one open stream carries equal to what is watched. */
 export interface Session {
@@ -22,7 +22,7 @@ export interface Session {
 export function createSession(
   { sessionId, sessionSecret }: ConnectedEvent,
   stream: AbortController,
-  { after, call, jobs, receive }: ClientCore,
+  { after, call, all, receive }: ClientCore,
 ): Session {
   let n = 0;
   let change: SubscribeRequest | null = null;
@@ -40,8 +40,8 @@ export function createSession(
     if (change !== sent || stream.signal.aborted) return;
     if (answer.success) {
       for (const state of answer.data.states) {
-        // The stream may have overtaken this answer: a job that it has shown was found meanwhile.
-        const isOvertaken = "jobId" in state && state.status === "not_found" && jobs.get(state.jobId)?.revision;
+        // The stream may have overtaken this answer: what it has shown was found meanwhile.
+        const isOvertaken = state.status === "not_found" && all.get(idOf(state))?.revision;
         if (!isOvertaken) receive(state);
       }
       isAnswered = true;
@@ -57,7 +57,7 @@ export function createSession(
 
   const flush = (): void => {
     if (change) return;
-    const { add, remove } = takeChanges(jobs, stream);
+    const { add, remove } = takeChanges(all, stream);
     if (!add.length && !remove.length) return;
     change = { sessionId, sessionSecret, n: ++n, add, remove };
     isAcknowledged = isAnswered = false;
@@ -69,7 +69,7 @@ export function createSession(
     subscribed: (of) => {
       if (of !== change?.n) return;
       isAcknowledged = true;
-      setCarried(jobs);
+      setCarried(all);
       proceed();
     },
   };

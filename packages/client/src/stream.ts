@@ -1,4 +1,4 @@
-import { createParser, type EventSourceMessage } from "eventsource-parser";
+import { createEventParser } from "./event-parser.ts";
 
 /**
  * Reads a body of server-sent events until it ends; rejects where its connection breaks.
@@ -8,9 +8,9 @@ import { createParser, type EventSourceMessage } from "eventsource-parser";
 export async function readStream(
   body: ReadableStream<Uint8Array>,
   onBytes: () => void,
-  onEvent: (message: EventSourceMessage) => void,
+  onEvent: (name: string, data: string) => void,
 ): Promise<void> {
-  const parser = createParser({ onEvent });
+  const parse = createEventParser(onEvent);
   const decoder = new TextDecoder();
   // By its reader, since not every browser's streams are async iterable.
   const reader = body.getReader();
@@ -18,6 +18,6 @@ export async function readStream(
     const { done, value } = await reader.read();
     if (done) return;
     onBytes();
-    parser.feed(decoder.decode(value, { stream: true }));
+    parse(decoder.decode(value, { stream: true }));
   }
 }

@@ -1,17 +1,17 @@
-import type { JobState } from "@forge-jobs/protocol";
+import type { JobState, WorkflowState, WorkflowStepState } from "@forge-jobs/protocol";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { until } from "./until.ts";
 import { WireServer } from "./wire-server.ts";
-import { newId, snapshot } from "./wire-values.ts";
+import { newId, runSnapshot, snapshot } from "./wire-values.ts";
 
 /** A component of a page, as its user sees it. */
 export interface Panel {
   readonly shown: () => string;
-  readonly press: (button: "start" | "cancel" | "retry") => void;
+  readonly press: (button: "start" | "cancel" | "retry" | "signal") => void;
   readonly unmount: () => void;
 }
 
-/** The two components that every adapter is tried with; both show a job by `faceOf` and have the buttons. */
+/** The components that every adapter is tried with; they show a job by `faceOf`, a run by `faceOfRun`, and have the buttons. */
 export interface Adapter {
   readonly configure: (url: string) => void;
   readonly reset: () => void;
@@ -19,6 +19,10 @@ export interface Adapter {
   readonly watch: (id: string, initial?: JobState) => Panel;
   /** Starts a job of this type when asked to, and follows it. */
   readonly starter: (type: string, args: unknown) => Panel;
+  /** Follows a run of a workflow by its id; its signal is `clicked`, with 7. */
+  readonly watchRun: (id: string, initial?: WorkflowState) => Panel;
+  /** Starts a run of this workflow when asked to, and follows it. */
+  readonly runStarter: (type: string, args: unknown) => Panel;
 }
 
 /** What a component shows of a job. */
@@ -28,6 +32,22 @@ export interface Shown {
   readonly error: string | null;
   readonly loading: boolean;
   readonly connection: string;
+}
+
+/** What a component shows of a run. */
+export interface ShownRun extends Omit<Shown, "progress"> {
+  readonly waitingFor: string | null;
+  readonly steps: readonly WorkflowStepState[];
+}
+
+/** The text that a component shows for a run; "nothing" without one. */
+export function faceOfRun(view: ShownRun | null): string {
+  if (view === null) return "nothing";
+  const { status, waitingFor, steps, error, loading, connection } = view;
+  const stepper = steps.map((step) => `${step.name}:${step.status}`);
+  return [status, waitingFor, ...stepper, error, loading ? "loading" : null, connection]
+    .filter((part) => part !== null)
+    .join(" ");
 }
 
 /** The text that a component shows for a job; "nothing" without one. */
@@ -154,5 +174,89 @@ export function testAdapter(adapter: Adapter): void {
     expect(change.body).toMatchObject({ add: [], remove: [dropped] });
     change.ok({ states: [] });
     expect(stays.shown()).toBe("running live");
+  });
+
+  test("a component follows a run step by step to its end", async () => {
+    const id = newId();
+    const panel = opened(adapter.watchRun(id));
+    expect(panel.shown()).toBe("created loading connecting");
+    const stream = (await server.next("/events")).connect();
+    const step = (status: WorkflowStepState["status"]): WorkflowStepState => ({ name: "mail", status, error: null });
+    stream.workflow(runSnapshot(id, 1, { step: "mail", steps: [step("running")] }));
+    await shows(panel, "running mail:running live");
+    stream.workflow(runSnapshot(id, 2, { status: "waiting", waitingFor: "clicked", steps: [step("completed")] }));
+    await shows(panel, "waiting clicked mail:completed live");
+    stream.workflow(runSnapshot(id, 3, { status: "completed", steps: [step("completed")], output: 7 }));
+    await shows(panel, "completed mail:completed closed");
+  });
+
+  test("a component shows a run's initial state at once", async () => {
+    const id = newId();
+    const panel = opened(adapter.watchRun(id, runSnapshot(id, 1, { status: "waiting", waitingFor: "clicked" })));
+    expect(panel.shown()).toBe("waiting clicked connecting");
+    (await server.next("/events")).connect();
+    await shows(panel, "waiting clicked live");
+  });
+
+  test("a component starts one run when asked to, and follows it", async () => {
+    const panel = opened(adapter.runStarter("onboarding", { user: "ada" }));
+    expect(panel.shown()).toBe("nothing");
+    panel.press("start");
+    const rpc = await server.next("/rpc/onboarding");
+    expect(rpc.body.args).toEqual({ user: "ada" });
+    await shows(panel, "created loading connecting");
+    const id = newId();
+    rpc.ok({ workflowId: id });
+    (await server.next("/events")).connect().workflow(runSnapshot(id, 1));
+    await shows(panel, "running live");
+    expect(server.count("/rpc/onboarding")).toBe(1);
+  });
+
+  test("a component shows why the start of a run was refused", async () => {
+    const panel = opened(adapter.runStarter("onboarding", {}));
+    panel.press("start");
+    (await server.next("/rpc/onboarding")).refuse(400, "INVALID_ARGS", "Expected a user.");
+    await shows(panel, "failed Expected a user. closed");
+  });
+
+  test("a component signals its run", async () => {
+    const id = newId();
+    const panel = opened(adapter.watchRun(id));
+    const stream = (await server.next("/events")).connect();
+    stream.workflow(runSnapshot(id, 1, { status: "waiting", waitingFor: "clicked" }));
+    await shows(panel, "waiting clicked live");
+    panel.press("signal");
+    const signal = await server.next(`/workflows/${id}/signal`);
+    expect(signal.body).toMatchObject({ name: "clicked", payload: 7 });
+    signal.ok(runSnapshot(id, 2));
+    await shows(panel, "running live");
+  });
+
+  test("a component cancels its run", async () => {
+    const id = newId();
+    const panel = opened(adapter.watchRun(id));
+    (await server.next("/events")).connect().workflow(runSnapshot(id, 1));
+    await shows(panel, "running live");
+    panel.press("cancel");
+    const cancelled = runSnapshot(id, 2, { status: "cancelled", error: "cancelled by user" });
+    (await server.next(`/workflows/${id}/cancel`)).ok(cancelled);
+    await shows(panel, "cancelled cancelled by user closed");
+  });
+
+  test("a job and a run on one page share a stream", async () => {
+    const [jobId, runId] = [newId(), newId()];
+    const job = opened(adapter.watch(jobId));
+    const run = opened(adapter.watchRun(runId));
+    const events = await server.next("/events");
+    expect(events.body.watch).toEqual([
+      { id: jobId, revision: 0 },
+      { id: runId, revision: 0 },
+    ]);
+    const stream = events.connect();
+    stream.job(snapshot(jobId, 1, { progress: 3 }));
+    stream.workflow(runSnapshot(runId, 1));
+    await shows(job, "running 3 live");
+    await shows(run, "running live");
+    expect(server.log).toEqual(["POST /_api/events"]);
   });
 }

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { JobFailed } from "../src/job-failed.ts";
+import { JobFailed } from "../src/failed.ts";
 import { newId, snapshot } from "./wire-values.ts";
 import { attach, BACKOFF_MS, createWorld, record } from "./world.ts";
 

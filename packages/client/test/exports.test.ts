@@ -7,10 +7,14 @@ test("the client offers these names", () => {
       "configureForge",
       "createForgeClient",
       "createJobStore",
+      "createWorkflowStore",
       "isSettledJobStatus",
+      "isSettledWorkflowStatus",
       "JobFailed",
       "jobStore",
       "resetForge",
+      "WorkflowFailed",
+      "workflowStore",
     ]),
   );
 });

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { until } from "./until.ts";
-import { newId, snapshot } from "./wire-values.ts";
+import { newId, runSnapshot, snapshot } from "./wire-values.ts";
 import { attach, BACKOFF_MS, record } from "./world.ts";
 
 test("revisions never go back", async () => {
@@ -23,7 +23,7 @@ test("a snapshot without a revision is dropped", async () => {
 test("snapshots of others are ignored", async () => {
   const { id, stream, recording } = await attach();
   stream.job(snapshot(newId(), 9, { progress: 90 }));
-  stream.send("workflow", { workflowId: id, revision: 9, status: "running" });
+  stream.workflow(runSnapshot(newId(), 9));
   stream.job(snapshot(id, 2, { progress: 1 }));
   await recording.when((view) => view.progress === 1);
 });

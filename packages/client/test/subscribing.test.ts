@@ -1,6 +1,6 @@
 import { LIMITS } from "@forge-jobs/protocol";
 import { expect, test } from "vitest";
-import { MOST_IDS } from "../src/watched-job.ts";
+import { MOST_IDS } from "../src/watched.ts";
 import { newId, snapshot } from "./wire-values.ts";
 import { attach, BACKOFF_MS, createWorld, record } from "./world.ts";
 

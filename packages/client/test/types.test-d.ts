@@ -3,6 +3,7 @@ import {
   configureForge,
   createForgeClient,
   createJobStore,
+  createWorkflowStore,
   type ForgeClient,
   type JobState,
   type JobStateUnion,
@@ -10,6 +11,12 @@ import {
   type JobStore,
   jobStore,
   type JobView,
+  type WorkflowState,
+  type WorkflowStateUnion,
+  type WorkflowStatus,
+  type WorkflowStore,
+  workflowStore,
+  type WorkflowView,
 } from "../src/index.ts";
 
 interface ExportUsers {
@@ -55,6 +62,33 @@ jobStore<{ count: number }>("id", { initial: null });
 // Members may be passed on as they are.
 expectTypeOf<JobStore["cancel"]>().toEqualTypeOf<() => Promise<void>>();
 
+// Runs of workflows alike.
+const run = createWorkflowStore<{ user: string }, ExportUsers>("onboarding", { user: "ada" });
+expectTypeOf(run).toEqualTypeOf<WorkflowStore<{ count: number; at: string }>>();
+expectTypeOf(run.done).toEqualTypeOf<Promise<{ count: number; at: string }>>();
+expectTypeOf(run.signal).toEqualTypeOf<(name: string, payload?: unknown) => Promise<void>>();
+expectTypeOf(workflowStore<ExportUsers>("id").get()).toEqualTypeOf<WorkflowView<{ count: number; at: string }>>();
+// @ts-expect-error: the arguments are the workflow's.
+createWorkflowStore<{ user: string }, ExportUsers>("onboarding", { user: 1 });
+// @ts-expect-error: nobody retries a run.
+void run.retry;
+// @ts-expect-error: nobody signals a job.
+void started.signal;
+
+const runView = run.get();
+if (runView.status === "completed") expectTypeOf(runView.output).toEqualTypeOf<{ count: number; at: string }>();
+else expectTypeOf(runView.output).toEqualTypeOf<null>();
+expectTypeOf(runView.status).toEqualTypeOf<WorkflowStatus>();
+expectTypeOf(runView).toExtend<WorkflowState<{ count: number; at: string }>>();
+expectTypeOf<keyof WorkflowView>().toEqualTypeOf<keyof WorkflowState | "loading" | "connection">();
+
+declare const runState: WorkflowState<{ count: number }>;
+declare const runUnion: WorkflowStateUnion<{ count: number }>;
+workflowStore<{ count: number }>("id", { initial: runState });
+workflowStore<{ count: number }>("id", { initial: runUnion });
+// @ts-expect-error: the state of a job is none of a run.
+workflowStore<{ count: number }>("id", { initial: state });
+
 configureForge({ url: "/_api", getToken: () => Promise.resolve(null), credentials: "include" });
 configureForge({ getToken: () => "token" });
 // @ts-expect-error: there is no such option.
@@ -62,4 +96,6 @@ configureForge({ transport: "websocket" });
 // @ts-expect-error: there is no such option.
 configureForge({ share: true });
 expectTypeOf(createForgeClient()).toEqualTypeOf<ForgeClient>();
-expectTypeOf<keyof ForgeClient>().toEqualTypeOf<"createJobStore" | "jobStore" | "close">();
+expectTypeOf<keyof ForgeClient>().toEqualTypeOf<
+  "createJobStore" | "jobStore" | "createWorkflowStore" | "workflowStore" | "close"
+>();

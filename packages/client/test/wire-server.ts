@@ -3,15 +3,17 @@ import type {
   JobSnapshot,
   PollRequest,
   RpcRequest,
+  SignalRequest,
   SubscribeRequest,
   WireEvents,
+  WorkflowSnapshot,
 } from "@forge-jobs/protocol";
 import { once } from "node:events";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 /** What a request may hold; a test reads what its path has. */
-export type WireBody = RpcRequest & SubscribeRequest & PollRequest;
+export type WireBody = RpcRequest & SubscribeRequest & PollRequest & SignalRequest;
 
 /** One request that a test answers by hand. */
 export class Exchange {
@@ -97,6 +99,10 @@ export class WireStream {
 
   job(snapshot: Partial<JobSnapshot>): void {
     this.send("job", snapshot);
+  }
+
+  workflow(snapshot: Partial<WorkflowSnapshot>): void {
+    this.send("workflow", snapshot);
   }
 
   write(text: string): void {

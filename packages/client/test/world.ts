@@ -2,11 +2,13 @@ import { onTestFinished } from "vitest";
 import { createClient, type ForgeClient } from "../src/client.ts";
 import type { Effects } from "../src/effects.ts";
 import type { JobStore } from "../src/job-store.ts";
-import type { JobView } from "../src/job-view.ts";
 import type { ForgeClientOptions } from "../src/options.ts";
+import type { Store } from "../src/store.ts";
+import type { JobView, WorkflowView } from "../src/view.ts";
+import type { WorkflowStore } from "../src/workflow-store.ts";
 import { ManualClock } from "./manual-clock.ts";
 import { type Exchange, WireServer, type WireStream } from "./wire-server.ts";
-import { newId, snapshot } from "./wire-values.ts";
+import { newId, runSnapshot, snapshot } from "./wire-values.ts";
 
 /** A page whose events a test fires. */
 export class TestPage extends EventTarget {
@@ -73,16 +75,16 @@ export async function createWorld({
 }
 
 /** Everything a store emits to one subscriber. */
-export interface Recording<Output> {
-  readonly views: JobView<Output>[];
+export interface Recording<View> {
+  readonly views: View[];
   readonly stop: () => void;
   /** The first view, from now on or of now, that passes. */
-  readonly when: (passes: (view: JobView<Output>) => boolean) => Promise<JobView<Output>>;
+  readonly when: (passes: (view: View) => boolean) => Promise<View>;
 }
 
-export function record<Output>(store: JobStore<Output>): Recording<Output> {
-  const views: JobView<Output>[] = [];
-  const waiting = new Set<(view: JobView<Output>) => void>();
+export function record<View>(store: Store<View, unknown>): Recording<View> {
+  const views: View[] = [];
+  const waiting = new Set<(view: View) => void>();
   const stop = store.subscribe((view) => {
     views.push(view);
     for (const check of waiting) check(view);
@@ -92,7 +94,7 @@ export function record<Output>(store: JobStore<Output>): Recording<Output> {
     stop,
     when: (passes) =>
       new Promise((resolve) => {
-        const check = (view: JobView<Output>): void => {
+        const check = (view: View): void => {
           if (!passes(view)) return;
           waiting.delete(check);
           resolve(view);
@@ -107,7 +109,7 @@ export function record<Output>(store: JobStore<Output>): Recording<Output> {
 export interface Attached extends World {
   readonly id: string;
   readonly store: JobStore;
-  readonly recording: Recording<unknown>;
+  readonly recording: Recording<JobView>;
   readonly events: Exchange;
   readonly stream: WireStream;
 }
@@ -123,4 +125,24 @@ export async function attach(options?: WorldOptions): Promise<Attached> {
   stream.job(snapshot(id, 1));
   await recording.when((view) => view.connection === "live" && !view.loading);
   return { ...world, id, store, recording, events, stream };
+}
+
+/** A store that is live on a run, and what stands behind it. */
+export interface AttachedRun extends World {
+  readonly id: string;
+  readonly store: WorkflowStore;
+  readonly recording: Recording<WorkflowView>;
+  readonly stream: WireStream;
+}
+
+/** Opens a world with one store that is live on a run of revision 1. */
+export async function attachRun(options?: WorldOptions): Promise<AttachedRun> {
+  const world = await createWorld(options);
+  const id = newId();
+  const store = world.client.workflowStore(id);
+  const recording = record(store);
+  const stream = (await world.server.next("/events")).connect();
+  stream.workflow(runSnapshot(id, 1));
+  await recording.when((view) => view.connection === "live" && !view.loading);
+  return { ...world, id, store, recording, stream };
 }

@@ -2,7 +2,7 @@ import { CRON_PREFIX, type CronRun, type Forge, ForgeError } from "@forge-jobs/c
 import type { CronRunSnapshot, CronSnapshot } from "@forge-jobs/protocol";
 import type { Access } from "./access.ts";
 import type { Hub } from "./hub.ts";
-import { notFound } from "./job-view.ts";
+import { JobView, noJob } from "./job-view.ts";
 import type { Caller } from "./principal.ts";
 
 /** What requests about crons work with. */
@@ -39,6 +39,10 @@ export class CronRequests {
 
   async #run({ jobId, scheduledTime, isCatchUp }: CronRun): Promise<CronRunSnapshot> {
     const view = await this.#options.hub.read(jobId);
-    return { ...(view?.whole() ?? notFound(jobId)), scheduledTime: scheduledTime.toISOString(), isCatchUp };
+    return {
+      ...(view instanceof JobView ? view.whole() : noJob(jobId)),
+      scheduledTime: scheduledTime.toISOString(),
+      isCatchUp,
+    };
   }
 }

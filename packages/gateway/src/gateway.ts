@@ -1,18 +1,20 @@
 import { ForgeError, type Forge, type Logger, type StoreIdentity } from "@forge-jobs/core";
-import { type JobSnapshot, PROTOCOL_VERSION } from "@forge-jobs/protocol";
+import { type JobSnapshot, PROTOCOL_VERSION, type Snapshot, type WorkflowSnapshot } from "@forge-jobs/protocol";
 import { randomBytes } from "node:crypto";
 import type { Access } from "./access.ts";
 import { Hub } from "./hub.ts";
-import { notFound } from "./job-view.ts";
+import { JobView, noJob } from "./job-view.ts";
 import { Counter } from "./limits/counter.ts";
 import type { ResolvedLimits } from "./limits/limits.ts";
 import { Rate } from "./limits/rate.ts";
 import type { Caller } from "./principal.ts";
+import { noRun, RunView } from "./run-view.ts";
 import { isSameSecret, sessionSecret } from "./session-secret.ts";
 import { Session, type SessionHost } from "./session.ts";
 import { type GoawayReason, Sessions } from "./sessions.ts";
 import type { Channel, ChannelListener } from "./sse/channel.ts";
 import { type Frame, frame } from "./sse/frame.ts";
+import type { StateView } from "./state-view.ts";
 import { answerOf, Subscriptions, type Wanted } from "./subscriptions.ts";
 import type { Timings } from "./timings.ts";
 
@@ -38,7 +40,7 @@ export type Opened = (open: (listener: ChannelListener) => Channel) => void;
 export interface GatewayStats {
   /** Open streams. */
   readonly sessions: number;
-  /** Different jobs that they watch. */
+  /** Different jobs and runs that they watch. */
   readonly watchedJobs: number;
   /** States that wait for slow readers. */
   readonly waitingStates: number;
@@ -124,7 +126,7 @@ export class Gateway {
       this.#refuseWhenClosing();
       if (session.isClosed)
         throw new ForgeError("UNAUTHENTICATED", "The rights of this user were revoked; sign in again.");
-      const missing = subscribed.filter(({ view }) => view === null).map(({ id }) => frame("job", notFound(id)));
+      const missing = subscribed.filter(({ view }) => view === null).map(({ id }) => frame("job", noJob(id)));
       const first = [this.#connected(session, identity), ...this.#status(), ...missing];
       return (open) => session.open(open(session), first);
     } catch (error) {
@@ -142,7 +144,7 @@ export class Gateway {
     caller: Caller,
     proof: SessionProof,
     change: { readonly n: number; readonly add: readonly Wanted[]; readonly remove: readonly string[] },
-  ): Promise<JobSnapshot[]> {
+  ): Promise<Snapshot[]> {
     this.countSubscribe(caller);
     const session = await this.#sessionOf(caller, proof);
     this.#subscriptions.remove(session, change.remove);
@@ -153,32 +155,61 @@ export class Gateway {
 
   /** Adds one job, under a name of the client's choice if it gives one, and answers its state. Errors as `subscribe`. */
   async subscribeJob(caller: Caller, proof: SessionProof, jobId: string, name: string | null): Promise<JobSnapshot> {
+    const view = await this.#subscribeOne(caller, proof, jobId, name, (found) => found instanceof JobView);
+    return view?.bounded() ?? noJob(jobId);
+  }
+
+  /** The same for a run of a workflow. */
+  async subscribeRun(
+    caller: Caller,
+    proof: SessionProof,
+    workflowId: string,
+    name: string | null,
+  ): Promise<WorkflowSnapshot> {
+    const view = await this.#subscribeOne(caller, proof, workflowId, name, (found) => found instanceof RunView);
+    return view?.bounded() ?? noRun(workflowId);
+  }
+
+  /** What is there and no `View` counts as not found: it is not watched, unless it was already. */
+  async #subscribeOne<View extends StateView>(
+    caller: Caller,
+    proof: SessionProof,
+    id: string,
+    name: string | null,
+    isOne: (found: StateView) => found is View,
+  ): Promise<View | null> {
     this.countSubscribe(caller);
     const session = await this.#sessionOf(caller, proof);
-    const [subscribed] = await this.#subscriptions.add(session, [{ id: jobId, revision: -1 }], "answer");
-    const watch = session.watches.get(jobId);
+    const isNew = !session.watches.has(id);
+    const [subscribed] = await this.#subscriptions.add(session, [{ id, revision: -1 }], "answer");
+    const view = subscribed?.view ?? null;
+    if (view !== null && !isOne(view)) {
+      if (isNew) this.#subscriptions.remove(session, [id]);
+      return null;
+    }
+    const watch = session.watches.get(id);
     if (name !== null && watch !== undefined) {
       watch.names ??= new Set();
       if (watch.names.size >= NAMES_PER_WATCH) {
         throw new ForgeError(
           "BAD_REQUEST",
-          `One session may give a job at most ${NAMES_PER_WATCH} subscriptionIds; reuse one.`,
+          `One session may give an id at most ${NAMES_PER_WATCH} subscriptionIds; reuse one.`,
         );
       }
       watch.names.add(name);
     }
-    return subscribed?.view?.bounded() ?? notFound(jobId);
+    return view;
   }
 
-  /** Takes out one job, or one of its names; with the last name it goes too. What is not watched is no error. */
-  async unsubscribe(caller: Caller, proof: SessionProof, jobId: string, name: string | null): Promise<void> {
+  /** Takes out one job or run, or one of its names; with the last name it goes too. What is not watched is no error. */
+  async unsubscribe(caller: Caller, proof: SessionProof, id: string, name: string | null): Promise<void> {
     const session = await this.#sessionOf(caller, proof);
-    const names = session.watches.get(jobId)?.names;
+    const names = session.watches.get(id)?.names;
     if (name !== null && names) {
       names.delete(name);
       if (names.size > 0) return;
     }
-    this.#subscriptions.remove(session, [jobId]);
+    this.#subscriptions.remove(session, [id]);
   }
 
   /** Ends the streams of a principal. */

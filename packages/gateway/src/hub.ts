@@ -1,17 +1,17 @@
 import { type ChangeHint, type Forge, ForgeError, type Logger } from "@forge-jobs/core";
-import type { JobView } from "./job-view.ts";
-import { READ_BATCH, StateReader } from "./state-reader.ts";
+import { READ_BATCH, StateReader, type StateSource } from "./state-reader.ts";
+import type { StateView } from "./state-view.ts";
 import { jittered, type Timings } from "./timings.ts";
 
-/** Who is told the states of one job. */
+/** Who is told the states of one job or run. */
 export interface Watcher {
   readonly id: string;
-  tell(view: JobView): void;
+  tell(view: StateView): void;
 }
 
 /** What a hub works with. */
 export interface HubOptions {
-  readonly forge: Pick<Forge, "changes" | "ping"> & { readonly jobs: Pick<Forge["jobs"], "states"> };
+  readonly forge: Pick<Forge, "changes" | "ping"> & StateSource;
   readonly timings: Pick<Timings, "backstopMs" | "pollMs" | "recoverMs">;
   readonly log: Logger;
   /** Asks whether it is still the same database, after every loss; a rejection means that it does not answer yet. */
@@ -55,7 +55,7 @@ export class Hub {
 
   constructor(options: HubOptions) {
     this.#options = options;
-    this.#reader = new StateReader((ids) => options.forge.jobs.states(ids), {
+    this.#reader = new StateReader(options.forge, {
       onRead: (views) => this.#apply(views),
       onFailed: (error) => this.#lost(error),
     });
@@ -97,7 +97,7 @@ export class Hub {
    * Reads one state from the database; see `StateReader`. Throws `UNAVAILABLE`, at once while the hub is stale: whoever
    * waits for a database that is gone holds a connection and memory for nothing.
    */
-  async read(id: string): Promise<JobView | null> {
+  async read(id: string): Promise<StateView | null> {
     if (this.#isStale) throw new ForgeError("UNAVAILABLE", "The database does not answer.");
     return this.#reader.read(id);
   }
@@ -201,7 +201,7 @@ export class Hub {
     }
   }
 
-  #apply(views: readonly JobView[]): void {
+  #apply(views: readonly StateView[]): void {
     for (const view of views) {
       const topic = this.#topics.get(view.record.id);
       if (topic === undefined || view.revision <= topic.revision) {
@@ -219,12 +219,12 @@ export class Hub {
     if (this.#isStale && this.#look === "none") this.#lookAtAll();
   }
 
-  #tell(topic: Topic, view: JobView): void {
+  #tell(topic: Topic, view: StateView): void {
     try {
       for (const watcher of topic.watchers) watcher.tell(view);
     } catch (error) {
       // One row that cannot be told must not keep the others of its batch from their watchers.
-      this.#options.log.error(`The state of job ${view.record.id} could not be sent`, { err: error });
+      this.#options.log.error(`The state of ${view.kind} ${view.record.id} could not be sent`, { err: error });
     }
   }
 

@@ -1,108 +1,34 @@
-import { ForgeError, type Forge, type JobStateRecord } from "@forge-jobs/core";
+import type { Forge } from "@forge-jobs/core";
 import type { JobSnapshot } from "@forge-jobs/protocol";
-import type { Access, JobAction } from "./access.ts";
-import type { Hub } from "./hub.ts";
-import type { JobView } from "./job-view.ts";
-import type { Caller, Principal } from "./principal.ts";
-import { answerOf, type Wanted } from "./subscriptions.ts";
+import { actorOf, type Permitted } from "./permitted.ts";
+import type { Caller } from "./principal.ts";
 
-/** What job requests work with. */
-export interface JobRequestsOptions {
-  readonly forge: Forge;
-  readonly access: Access;
-  readonly hub: Hub;
-}
-
-/** What callers do with jobs besides watching them. */
+/** What callers do with jobs besides watching them. Each answers the job's state after that. */
 export class JobRequests {
-  readonly #options: JobRequestsOptions;
+  readonly #forge: Forge;
+  readonly #permitted: Permitted;
 
-  constructor(options: JobRequestsOptions) {
-    this.#options = options;
-  }
-
-  /**
-   * Dispatches a public job for the caller, who becomes its owner, and answers its id.
-   *
-   * Throws `NOT_FOUND` where the caller may not dispatch it, `CONFLICT` where the job that holds its key is not the
-   * caller's to watch, and what `Forge.dispatch` throws.
-   */
-  async dispatch({ principal }: Caller, name: string, args: unknown, requestId: string | null): Promise<string> {
-    const { forge, access } = this.#options;
-    if (!(await access.mayDispatch(principal, name))) {
-      throw new ForgeError("NOT_FOUND", `There is no job ${JSON.stringify(name)} that you may start.`);
-    }
-    const owner = principal?.id ?? null;
-    const receipt = await forge.dispatchNamed(name, args, { owner, ...(requestId !== null && { requestId }) });
-    if (!receipt.created && !(await this.#mayWatch(principal, receipt.id))) {
-      throw new ForgeError(
-        "CONFLICT",
-        `A job ${name} with the same idempotency key exists, and it is not yours to watch.`,
-      );
-    }
-    return receipt.id;
-  }
-
-  /** Reads the states that are newer than the caller has; unknown and forbidden ones as `not_found`. */
-  async poll({ principal }: Caller, wanted: readonly Wanted[]): Promise<JobSnapshot[]> {
-    const answers = wanted.map(async (one) =>
-      answerOf({ ...one, view: await this.#allowed("watch", principal, one.id) }),
-    );
-    return (await Promise.all(answers)).filter((state) => state !== null);
+  constructor(forge: Forge, permitted: Permitted) {
+    this.#forge = forge;
+    this.#permitted = permitted;
   }
 
   /** Reads one whole state. Throws `NOT_FOUND`. */
-  async snapshot({ principal }: Caller, id: string): Promise<JobSnapshot> {
-    return (await this.#need("watch", principal, id)).whole();
+  async snapshot(caller: Caller, id: string): Promise<JobSnapshot> {
+    return (await this.#permitted.job("watch", caller, id)).whole();
   }
 
-  /** Cancels a job and answers its state after that. Throws `NOT_FOUND`. */
-  async cancel({ principal }: Caller, id: string): Promise<JobSnapshot> {
-    await this.#need("cancel", principal, id);
-    await this.#options.forge.jobs.cancel(id, actorOf(principal));
-    return this.#after(id);
+  /** Throws `NOT_FOUND`. */
+  async cancel(caller: Caller, id: string): Promise<JobSnapshot> {
+    await this.#permitted.job("cancel", caller, id);
+    await this.#forge.jobs.cancel(id, actorOf(caller));
+    return (await this.#permitted.changedJob(id)).whole();
   }
 
-  /** Brings a job back and answers its state after that. Throws `NOT_FOUND`, `CONFLICT`, `KEY_HELD`. */
-  async retry({ principal }: Caller, id: string): Promise<JobSnapshot> {
-    await this.#need("retry", principal, id);
-    await this.#options.forge.jobs.retry(id, actorOf(principal));
-    return this.#after(id);
+  /** Brings a job back. Throws `NOT_FOUND`, `CONFLICT`, `KEY_HELD`. */
+  async retry(caller: Caller, id: string): Promise<JobSnapshot> {
+    await this.#permitted.job("retry", caller, id);
+    await this.#forge.jobs.retry(id, actorOf(caller));
+    return (await this.#permitted.changedJob(id)).whole();
   }
-
-  async #after(id: string): Promise<JobSnapshot> {
-    const view = await this.#options.hub.read(id);
-    if (view === null) throw notYours(id);
-    return view.whole();
-  }
-
-  async #mayWatch(principal: Principal | null, id: string): Promise<boolean> {
-    return (await this.#allowed("watch", principal, id)) !== null;
-  }
-
-  async #need(action: Exclude<JobAction, "dispatch">, principal: Principal | null, id: string): Promise<JobView> {
-    const view = await this.#allowed(action, principal, id);
-    if (view === null) throw notYours(id);
-    return view;
-  }
-
-  async #allowed(
-    action: Exclude<JobAction, "dispatch">,
-    principal: Principal | null,
-    id: string,
-  ): Promise<JobView | null> {
-    const view = await this.#options.hub.read(id);
-    const record: JobStateRecord | undefined = view?.record;
-    return record !== undefined && (await this.#options.access.may(action, principal, record)) ? view : null;
-  }
-}
-
-/** Who does something, for the job's history. */
-function actorOf(principal: Principal | null): { by?: string } {
-  return principal === null ? {} : { by: principal.id };
-}
-
-/** The same for an unknown id and a foreign one, so that ids cannot be tried out. */
-function notYours(id: string): ForgeError {
-  return new ForgeError("NOT_FOUND", `There is no job ${id} of yours.`);
 }

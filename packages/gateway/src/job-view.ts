@@ -1,49 +1,28 @@
 import { clipText, type JobStateRecord } from "@forge-jobs/core";
 import { type JobSnapshot, LIMITS } from "@forge-jobs/protocol";
-import { type Frame, frame } from "./sse/frame.ts";
+import { fits, StateView } from "./state-view.ts";
 
-/** A state of one revision, encoded for every session that watches its job. */
-export interface StateFrame extends Frame {
-  readonly revision: number;
-}
-
-/** One job's row as one read saw it, in the forms in which it leaves the server; each is made at most once. */
-export class JobView {
+/** One job's row as one read saw it. */
+export class JobView extends StateView<JobSnapshot> {
+  readonly kind = "job";
   readonly record: JobStateRecord;
-  #snapshot: JobSnapshot | null = null;
-  #frame: StateFrame | null = null;
 
   constructor(record: JobStateRecord) {
+    super();
     this.record = record;
   }
 
-  get revision(): number {
-    return this.record.revision;
-  }
-
-  /** The whole state. */
   whole(): JobSnapshot {
     const { output } = this.record;
     return this.#stateWith(output === null ? null : (JSON.parse(output) as unknown));
   }
 
-  /** The state as it fits into lists and the stream: without its output, and marked so, where it would be too large. */
-  bounded(): JobSnapshot {
-    return (this.#snapshot ??= this.#bound());
-  }
-
-  /** The event that says `bounded()`. */
-  frame(): StateFrame {
-    return (this.#frame ??= { revision: this.revision, ...frame("job", this.bounded()) });
-  }
-
-  #bound(): JobSnapshot {
+  protected bound(): JobSnapshot {
     const { output } = this.record;
     // Looked at first: parsing a megabyte only to throw it away would hold up the other sessions.
     if (output !== null && output.length > LIMITS.stateBytes) return { ...this.#stateWith(null), partial: true };
     const snapshot = this.whole();
-    const fits = output === null || Buffer.byteLength(JSON.stringify(snapshot)) <= LIMITS.stateBytes;
-    return fits ? snapshot : { ...snapshot, output: null, partial: true };
+    return output === null || fits(snapshot) ? snapshot : { ...snapshot, output: null, partial: true };
   }
 
   #stateWith(output: unknown): JobSnapshot {
@@ -60,7 +39,7 @@ export class JobView {
   }
 }
 
-/** What stands for an id that does not exist or that the caller may not watch. */
-export function notFound(jobId: string): JobSnapshot {
+/** What stands for a job that does not exist or that the caller may not watch. */
+export function noJob(jobId: string): JobSnapshot {
   return { revision: 0, jobId, status: "not_found", progress: null, message: null, output: null, error: null };
 }

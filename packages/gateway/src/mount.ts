@@ -5,6 +5,7 @@ import { CronRequests } from "./cron-requests.ts";
 import { Gateway, type GatewayStats } from "./gateway.ts";
 import { JobRequests } from "./job-requests.ts";
 import type { Settings } from "./options.ts";
+import { Permitted } from "./permitted.ts";
 import { Callers } from "./routes/callers.ts";
 import type { RouteContext } from "./routes/context.ts";
 import { cronRoutes } from "./routes/crons.ts";
@@ -14,6 +15,9 @@ import { jobRoutes } from "./routes/jobs.ts";
 import { probeRoutes } from "./routes/probes.ts";
 import { rpcRoutes } from "./routes/rpc.ts";
 import { subscribeRoutes } from "./routes/subscribe.ts";
+import { workflowRoutes } from "./routes/workflows.ts";
+import { StartRequests } from "./start-requests.ts";
+import { WorkflowRequests } from "./workflow-requests.ts";
 
 /** What `app.forgeGateway` offers the application. */
 export interface ForgeGateway {
@@ -31,16 +35,20 @@ export interface ForgeGateway {
 export async function mountGateway(app: FastifyInstance, settings: Settings): Promise<void> {
   const { forge, limits, timings } = settings;
   const log = loggerOf(app.log);
-  const access = new Access({ definition: (name) => forge.definition(name), authorize: settings.authorize, log });
+  const access = new Access({ forge, authorize: settings.authorize, log });
   const gateway = new Gateway({ forge, access, limits, timings, log });
   const callers = new Callers(settings.authenticate, log);
-  const requests = { forge, access, hub: gateway.hub };
+  const { hub } = gateway;
+  const permitted = new Permitted({ access, hub });
   const context: RouteContext = {
     forge,
     gateway,
     callers,
-    jobs: new JobRequests(requests),
-    crons: new CronRequests(requests),
+    permitted,
+    starts: new StartRequests({ forge, access, permitted }),
+    jobs: new JobRequests(forge, permitted),
+    workflows: new WorkflowRequests(forge, permitted),
+    crons: new CronRequests({ forge, access, hub }),
   };
 
   app.decorate("forgeGateway", {
@@ -62,8 +70,8 @@ export async function mountGateway(app: FastifyInstance, settings: Settings): Pr
         // The server closes idle connections only once; one that is busy then would stay, and keep it from closing.
         if (gateway.isClosing && reply.raw.req.httpVersionMajor === 1) void reply.header("connection", "close");
       });
-      for (const routes of [rpcRoutes, eventsRoutes, subscribeRoutes, jobRoutes, cronRoutes, probeRoutes])
-        routes(scope, context);
+      const all = [rpcRoutes, eventsRoutes, subscribeRoutes, jobRoutes, workflowRoutes, cronRoutes, probeRoutes];
+      for (const routes of all) routes(scope, context);
     },
     { prefix: settings.prefix },
   );

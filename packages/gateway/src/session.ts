@@ -1,7 +1,7 @@
 import type { Caller } from "./principal.ts";
-import type { JobView, StateFrame } from "./job-view.ts";
 import type { Channel, ChannelListener } from "./sse/channel.ts";
 import type { Frame } from "./sse/frame.ts";
+import type { StateFrame, StateView } from "./state-view.ts";
 import type { Watch, WatchOwner } from "./watch.ts";
 
 /** What a session says besides states; of each kind the last one counts. */
@@ -10,7 +10,7 @@ export type Notice = "subscribed" | "status" | "goaway";
 /** Who looks after sessions; one for all of them. */
 export interface SessionHost {
   closed(session: Session): void;
-  appeared(session: Session, watch: Watch, view: JobView): void;
+  appeared(session: Session, watch: Watch, view: StateView): void;
 }
 
 /**
@@ -72,7 +72,7 @@ export class Session implements ChannelListener, WatchOwner {
     this.#write(frame);
   }
 
-  appeared(watch: Watch, view: JobView): void {
+  appeared(watch: Watch, view: StateView): void {
     this.#host.appeared(this, watch, view);
   }
 

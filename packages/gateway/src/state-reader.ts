@@ -1,6 +1,8 @@
-import { type Forge, ForgeError, type JobStateRecord } from "@forge-jobs/core";
+import { type Forge, ForgeError, workflowOf } from "@forge-jobs/core";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { JobView } from "./job-view.ts";
+import { RunView } from "./run-view.ts";
+import type { StateView } from "./state-view.ts";
 
 /** How many ids one statement names at most. */
 export const READ_BATCH = 500;
@@ -8,12 +10,18 @@ export const READ_BATCH = 500;
 const LATE_MS = 5_000;
 
 /** Ids to read; null where nobody waits for the answer. */
-type Batch = Map<string, PromiseWithResolvers<JobView | null> | null>;
+type Batch = Map<string, PromiseWithResolvers<StateView | null> | null>;
+
+/** Where states are read from. */
+export interface StateSource {
+  readonly jobs: Pick<Forge["jobs"], "states">;
+  readonly workflows: Pick<Forge["workflows"], "states">;
+}
 
 /** Who hears of every read, before those who asked for it. */
 export interface ReaderListener {
   /** What one batch found; ids without a row are left out. */
-  onRead(views: readonly JobView[]): void;
+  onRead(views: readonly StateView[]): void;
   /** A batch failed, or is late; then it may still be read. */
   onFailed(error: unknown): void;
 }
@@ -25,19 +33,19 @@ export interface ReaderListener {
  * that was committed before it registered, and is told of every later one.
  */
 export class StateReader {
-  readonly #states: Forge["jobs"]["states"];
+  readonly #source: StateSource;
   readonly #listener: ReaderListener;
   /** The ids of the next batches, in the order of asking. */
   readonly #waiting: Batch = new Map();
   #isReading = false;
 
-  constructor(states: Forge["jobs"]["states"], listener: ReaderListener) {
-    this.#states = states;
+  constructor(source: StateSource, listener: ReaderListener) {
+    this.#source = source;
     this.#listener = listener;
   }
 
   /** Reads one state; null if there is no such row. Rejects as the database does. */
-  read(id: string): Promise<JobView | null> {
+  read(id: string): Promise<StateView | null> {
     let answer = this.#waiting.get(id);
     if (!answer) {
       answer = Promise.withResolvers();
@@ -82,14 +90,14 @@ export class StateReader {
   }
 
   async #readBatch(batch: Batch): Promise<void> {
-    let records: JobStateRecord[];
+    let read: StateView[];
     const late = setTimeout(() => {
       this.#listener.onFailed(
         new ForgeError("UNAVAILABLE", `A read of states has not been answered for ${LATE_MS} ms.`),
       );
     }, LATE_MS).unref();
     try {
-      records = await this.#states([...batch.keys()]);
+      read = await this.#views([...batch.keys()]);
     } catch (error) {
       this.#listener.onFailed(error);
       for (const answer of batch.values()) answer?.reject(error);
@@ -97,8 +105,22 @@ export class StateReader {
     } finally {
       clearTimeout(late);
     }
-    const views = new Map(records.map((record) => [record.id, new JobView(record)]));
-    this.#listener.onRead([...views.values()]);
+    const views = new Map(read.map((view) => [view.record.id, view]));
+    this.#listener.onRead(read);
     for (const [id, answer] of batch) answer?.resolve(views.get(id) ?? null);
+  }
+  /** Of runs the row alone does not say enough; where there are none it is one statement. */
+  async #views(ids: readonly string[]): Promise<StateView[]> {
+    const records = await this.#source.jobs.states(ids);
+    const views: StateView[] = [];
+    const runs: string[] = [];
+    for (const record of records) {
+      if (workflowOf(record.type) === null) views.push(new JobView(record));
+      else runs.push(record.id);
+    }
+    if (runs.length > 0) {
+      for (const record of await this.#source.workflows.states(runs)) views.push(new RunView(record));
+    }
+    return views;
   }
 }

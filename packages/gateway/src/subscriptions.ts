@@ -1,9 +1,10 @@
-import type { JobSnapshot } from "@forge-jobs/protocol";
+import type { Snapshot } from "@forge-jobs/protocol";
 import type { Access } from "./access.ts";
 import type { Hub } from "./hub.ts";
-import { type JobView, notFound } from "./job-view.ts";
+import { noJob } from "./job-view.ts";
 import type { Counter } from "./limits/counter.ts";
 import type { Session } from "./session.ts";
+import type { StateView } from "./state-view.ts";
 import type { Timings } from "./timings.ts";
 import { Watch } from "./watch.ts";
 
@@ -13,9 +14,9 @@ export interface Wanted {
   readonly revision: number;
 }
 
-/** What came of a wanted id; the view is null where there is no such job for this session. */
+/** What came of a wanted id; the view is null where there is no such job or run for this session. */
 export interface Subscribed extends Wanted {
-  readonly view: JobView | null;
+  readonly view: StateView | null;
 }
 
 /** How the first states travel: the stream itself brings them, or the answer of the request that asked for them. */
@@ -67,7 +68,7 @@ export class Subscriptions {
   }
 
   /** Lets a session have what it has been waiting for, if it may. */
-  async appeared(session: Session, watch: Watch, view: JobView): Promise<void> {
+  async appeared(session: Session, watch: Watch, view: StateView): Promise<void> {
     await this.#check(session, watch, view, "stream");
   }
 
@@ -99,8 +100,8 @@ export class Subscriptions {
     return { id, revision, view: isAllowed ? view : null };
   }
 
-  /** Asks whether the session may watch the job; from then on it is live, or gone. */
-  async #check(session: Session, watch: Watch, view: JobView, first: FirstStates): Promise<boolean> {
+  /** Asks whether the session may watch the row; from then on it is live, or gone. */
+  async #check(session: Session, watch: Watch, view: StateView, first: FirstStates): Promise<boolean> {
     const isAllowed = await this.#options.access.may("watch", session.caller.principal, view.record);
     if (watch.phase === "ended") return false;
     if (!isAllowed) {
@@ -127,8 +128,8 @@ export class Subscriptions {
   }
 }
 
-/** The answer for a wanted id: what its client lacks, or that there is no such job; null if it lacks nothing. */
-export function answerOf({ id, revision, view }: Subscribed): JobSnapshot | null {
-  if (view === null) return notFound(id);
+/** The answer for a wanted id: what its client lacks, or that it is not there; null if it lacks nothing. */
+export function answerOf({ id, revision, view }: Subscribed): Snapshot | null {
+  if (view === null) return noJob(id);
   return view.revision > revision ? view.bounded() : null;
 }

@@ -1,15 +1,15 @@
-import type { JobView, StateFrame } from "./job-view.ts";
+import type { StateFrame, StateView } from "./state-view.ts";
 
 /** Whose a watch is. */
 export interface WatchOwner {
   /** Takes a state of a live watch. */
   offer(watch: Watch, frame: StateFrame): void;
   /** Hears that the row of an unknown id has appeared. */
-  appeared(watch: Watch, view: JobView): void;
+  appeared(watch: Watch, view: StateView): void;
 }
 
 /**
- * One session's interest in one job.
+ * One session's interest in one job or run.
  *
  * - checking: registered, while its row is read and its session's right to it is asked for. States are held, newest only.
  * - unknown: no such row yet. The first state moves it to checking, and is held. Left for good after a while.
@@ -23,7 +23,7 @@ export class Watch {
   /** The names under which its client asked for it, where it gave any. */
   names: Set<string> | null = null;
   #phase: "checking" | "unknown" | "live" | "ended" = "checking";
-  #held: JobView | null = null;
+  #held: StateView | null = null;
   readonly #owner: WatchOwner;
 
   constructor(id: string, owner: WatchOwner) {
@@ -36,7 +36,7 @@ export class Watch {
   }
 
   /** Takes a state that was read. */
-  tell(view: JobView): void {
+  tell(view: StateView): void {
     if (this.#phase === "live") {
       if (view.revision > this.revision) this.#owner.offer(this, view.frame());
       return;

@@ -131,6 +131,10 @@ test.for([
     [`/jobs/${jobId}`, {}],
     [`/jobs/${jobId}/cancel`, { body: {} }],
     [`/jobs/${jobId}/retry`, { body: {} }],
+    ["/subscribe-workflow", { body: { sessionId: "x", sessionSecret: "x", workflowId: jobId } }],
+    [`/workflows/${jobId}`, {}],
+    [`/workflows/${jobId}/cancel`, { body: {} }],
+    [`/workflows/${jobId}/signal`, { body: { name: "x" } }],
   ] as const) {
     const { status, result, text } = await world.call(path, options);
     expect([path, status, result]).toMatchObject([path, 401, { success: false, error: { code: "UNAUTHENTICATED" } }]);

@@ -1,5 +1,6 @@
 import type { JobStore, JobView } from "@forge-jobs/client";
-import { useCallback, useSyncExternalStore } from "react";
+import { useCallback } from "react";
+import { useStore } from "./use-store.ts";
 
 /** What every hook over one job returns. */
 export interface JobHandle<Output> {
@@ -11,14 +12,9 @@ export interface JobHandle<Output> {
   readonly retry: () => Promise<void>;
 }
 
-const nothing = (): null => null;
-const never = (): (() => void) => () => {};
-
-/** Watches a store for as long as the component is mounted. */
+/** Watches a job's store for as long as the component is mounted. */
 export function useJobStore<Output>(store: JobStore<Output> | null): JobHandle<Output> {
-  const look = store?.get ?? nothing;
-  const job = useSyncExternalStore<JobView<Output> | null>(store?.subscribe ?? never, look, look);
-  const cancel = useCallback(async () => store?.cancel(), [store]);
+  const { view: job, cancel } = useStore(store);
   const retry = useCallback(async () => store?.retry(), [store]);
   return { job, cancel, retry };
 }

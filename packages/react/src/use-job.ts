@@ -1,6 +1,6 @@
 import type { JobStoreOptions, Jsonify } from "@forge-jobs/client";
 import { useMemo } from "react";
-import { useJobStores } from "./provider.ts";
+import { useForgeStores } from "./provider.ts";
 import { type JobHandle, useJobStore } from "./use-job-store.ts";
 
 /**
@@ -13,7 +13,7 @@ export function useJob<Output = unknown>(
   id: string | null,
   options?: JobStoreOptions<Jsonify<Output>>,
 ): JobHandle<Jsonify<Output>> {
-  const client = useJobStores();
+  const client = useForgeStores();
   // Not on `options`: a new object at every render must not make a new store.
   // oxlint-disable-next-line react/memo-dependencies, react-hooks/exhaustive-deps -- see above
   const store = useMemo(() => (id === null ? null : client.jobStore<Output>(id, options)), [client, id]);

@@ -1,8 +1,9 @@
 import { isSettledJobStatus, type JobStore, type JobView, type Jsonify } from "@forge-jobs/client";
-import { useCallback, useEffect, useState } from "react";
-import { useJobStores } from "./provider.ts";
-import { startedId } from "./started-id.ts";
+import { useCallback } from "react";
+import { useForgeStores } from "./provider.ts";
+import { isStarting } from "./started-id.ts";
 import { type JobHandle, useJobStore } from "./use-job-store.ts";
+import { useStart } from "./use-start.ts";
 
 /** What `useStartJob` returns. `start`, `reset` and `onSettled` keep their identity from render to render. */
 export interface StartJobHandle<Args, Output> extends JobHandle<Output> {
@@ -21,38 +22,12 @@ export interface StartJobHandle<Args, Output> extends JobHandle<Output> {
 
 /** Starts jobs of one type, and watches the last one started. */
 export function useStartJob<Args = unknown, Output = unknown>(type: string): StartJobHandle<Args, Jsonify<Output>> {
-  type Listener = (job: JobView<Jsonify<Output>>) => void;
-  const client = useJobStores();
-  const [store, setStore] = useState<JobStore<Jsonify<Output>> | null>(null);
-  const [listeners] = useState(() => new Set<Listener>());
+  const client = useForgeStores();
+  const create = useCallback((args: Args) => client.createJobStore<Args, Output>(type, args), [client, type]);
+  const { store, ...starter } = useStart<Args, JobView<Jsonify<Output>>, JobStore<Jsonify<Output>>>(
+    create,
+    isSettledJobStatus,
+  );
   const handle = useJobStore(store);
-  const { job } = handle;
-
-  useEffect(() => {
-    let wasSettled = false;
-    return store?.subscribe((view) => {
-      const isSettled = isSettledJobStatus(view.status);
-      if (isSettled && !wasSettled) for (const listener of listeners) listener(view);
-      wasSettled = isSettled;
-    });
-  }, [store, listeners]);
-
-  const start = useCallback(
-    (args: Args): Promise<string> => {
-      const next = client.createJobStore<Args, Output>(type, args);
-      setStore(next);
-      return startedId(next);
-    },
-    [client, type],
-  );
-  const reset = useCallback(() => setStore(null), []);
-  const onSettled = useCallback(
-    (listener: Listener) => {
-      listeners.add(listener);
-      return () => void listeners.delete(listener);
-    },
-    [listeners],
-  );
-  const isStarting = job !== null && job.loading && job.jobId === "";
-  return { ...handle, start, isStarting, reset, onSettled };
+  return { ...handle, ...starter, isStarting: isStarting(handle.job) };
 }

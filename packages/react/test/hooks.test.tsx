@@ -1,10 +1,10 @@
-import { JobFailed, type JobView } from "@forge-jobs/client";
+import { JobFailed, type JobView, WorkflowFailed, type WorkflowView } from "@forge-jobs/client";
 import { type ReactElement, StrictMode, useEffect } from "react";
 import { flushSync } from "react-dom";
 import { afterEach, beforeEach, expect, expectTypeOf, test } from "vitest";
 import { until } from "../../client/test/until.ts";
 import { WireServer } from "../../client/test/wire-server.ts";
-import { newId, snapshot } from "../../client/test/wire-values.ts";
+import { newId, runSnapshot, snapshot } from "../../client/test/wire-values.ts";
 import {
   configureForge,
   createForgeClient,
@@ -12,11 +12,15 @@ import {
   type JobHandle,
   resetForge,
   type StartJobHandle,
+  type StartWorkflowHandle,
   useJob,
   useStartJob,
+  useStartWorkflow,
+  useWorkflow,
+  type WorkflowHandle,
 } from "../src/index.ts";
 import { mounted, type ReactPanel } from "./mounted.tsx";
-import { WatchJob } from "./panels.tsx";
+import { WatchJob, WatchRun } from "./panels.tsx";
 
 let server: WireServer;
 const panels = new Set<ReactPanel>();
@@ -236,6 +240,81 @@ test("hooks below a provider use its client", async () => {
   await until(() => panel.shown() === "running live");
   client.close();
   await until(() => panel.shown() === "running closed");
+});
+
+test("useWorkflow(null) watches nothing, and follows the id once it has one", async () => {
+  const panel = mounted(<WatchRun id={null} />);
+  panels.add(panel);
+  expect(panel.shown()).toBe("nothing");
+  panel.press("cancel");
+  panel.press("signal");
+  await server.quiet();
+  expect(server.log).toEqual([]);
+  const id = newId();
+  panel.render(<WatchRun id={id} />);
+  (await server.next("/events")).connect().workflow(runSnapshot(id, 1));
+  await until(() => panel.shown() === "running live");
+});
+
+test("useStartWorkflow starts one run in StrictMode, says that it is on its way, and tells of its end", async () => {
+  const ends: WorkflowView<{ count: number }>[] = [];
+  const all: StartWorkflowHandle<object, { count: number }>[] = [];
+  const now = () => all.at(-1)!;
+  function Holder(): ReactElement {
+    const handle = useStartWorkflow<object, { count: number }>("onboarding");
+    all.push(handle);
+    const { workflow, onSettled } = handle;
+    useEffect(() => onSettled((view) => ends.push(view)), [onSettled]);
+    return <p>{workflow?.status}</p>;
+  }
+  const panel = mounted(
+    <StrictMode>
+      <Holder />
+    </StrictMode>,
+  );
+  panels.add(panel);
+  expect(now()).toMatchObject({ workflow: null, isStarting: false });
+  const { start } = now();
+  const started = flushSync(() => start({}));
+  expect(now()).toMatchObject({ isStarting: true, workflow: { workflowId: "", loading: true } });
+  const id = newId();
+  (await server.next("/rpc/onboarding")).ok({ workflowId: id });
+  expect(await started).toBe(id);
+  const stream = (await server.next("/events")).connect();
+  stream.workflow(runSnapshot(id, 1, { status: "compensating" }));
+  await until(() => panel.shown() === "compensating");
+  expect(now().isStarting).toBe(false);
+  stream.workflow(runSnapshot(id, 2, { status: "compensated", error: "No hotel was free." }));
+  await until(() => panel.shown() === "compensated");
+  expect(ends.map(({ status, error }) => [status, error])).toEqual([["compensated", "No hotel was free."]]);
+  await server.quiet();
+  expect(server.count("/rpc/onboarding")).toBe(1);
+  expect(now().start).toBe(start);
+  flushSync(() => now().reset());
+  expect(now()).toMatchObject({ workflow: null, isStarting: false });
+});
+
+test("a refused start of a run rejects with WorkflowFailed", async () => {
+  let handle: StartWorkflowHandle<unknown, unknown> | null = null;
+  function Holder(): ReactElement {
+    handle = useStartWorkflow("onboarding");
+    return <p>{handle.workflow?.error}</p>;
+  }
+  const panel = mounted(<Holder />);
+  panels.add(panel);
+  const started = flushSync(() => handle!.start({}));
+  (await server.next("/rpc/onboarding")).refuse(400, "INVALID_ARGS", "No.");
+  const error = await started.catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(WorkflowFailed);
+  expect(error).toMatchObject({ code: "INVALID_ARGS" });
+  await until(() => panel.shown() === "No.");
+});
+
+test("types follow the workflow's", () => {
+  expectTypeOf(useWorkflow<{ at: Date }>).returns.toEqualTypeOf<WorkflowHandle<{ at: string }>>();
+  expectTypeOf(useStartWorkflow<{ user: string }, { at: Date }>).returns.toEqualTypeOf<
+    StartWorkflowHandle<{ user: string }, { at: string }>
+  >();
 });
 
 test("types follow the job's", () => {

@@ -2,9 +2,9 @@
 import { renderToString } from "react-dom/server";
 import { expect, test } from "vitest";
 import { WireServer } from "../../client/test/wire-server.ts";
-import { newId, snapshot } from "../../client/test/wire-values.ts";
+import { newId, runSnapshot, snapshot } from "../../client/test/wire-values.ts";
 import { configureForge, resetForge } from "../src/index.ts";
-import { StartJob, WatchJob } from "./panels.tsx";
+import { StartJob, StartRun, WatchJob, WatchRun } from "./panels.tsx";
 
 test("a server renders the initial state and reaches for nothing", async () => {
   const server = await WireServer.open();
@@ -15,6 +15,9 @@ test("a server renders the initial state and reaches for nothing", async () => {
   );
   expect(renderToString(<WatchJob id={id} />)).toContain("<p>pending loading connecting</p>");
   expect(renderToString(<StartJob type="export_users" args={{}} />)).toContain("<p>nothing</p>");
+  const waiting = runSnapshot(id, 1, { status: "waiting", waitingFor: "clicked" });
+  expect(renderToString(<WatchRun id={id} initial={waiting} />)).toContain("<p>waiting clicked connecting</p>");
+  expect(renderToString(<StartRun type="onboarding" args={{}} />)).toContain("<p>nothing</p>");
   await server.quiet();
   expect(server.log).toEqual([]);
   resetForge();

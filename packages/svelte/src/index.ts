@@ -1,13 +1,21 @@
 // Stores
-export { createForgeClient, createJobStore, jobStore } from "./forge-client.ts";
+export { createForgeClient, createJobStore, createWorkflowStore, jobStore, workflowStore } from "./forge-client.ts";
 export type { ForgeClient } from "./forge-client.ts";
-export type { JobStore } from "./rune-store.ts";
+export type { JobStore, WorkflowStore } from "./rune-store.ts";
 
 // What pages need of the client besides
-export { configureForge, isSettledJobStatus, JobFailed, resetForge } from "@forge-jobs/client";
+export {
+  configureForge,
+  isSettledJobStatus,
+  isSettledWorkflowStatus,
+  JobFailed,
+  resetForge,
+  WorkflowFailed,
+} from "@forge-jobs/client";
 export type {
   ConnectionStatus,
   CreateJobStoreOptions,
+  CreateWorkflowStoreOptions,
   ErrorCode,
   ForgeClientOptions,
   JobFailedCode,
@@ -17,4 +25,12 @@ export type {
   JobStoreOptions,
   JobView,
   Jsonify,
+  StepStatus,
+  WorkflowFailedCode,
+  WorkflowState,
+  WorkflowStateUnion,
+  WorkflowStatus,
+  WorkflowStepState,
+  WorkflowStoreOptions,
+  WorkflowView,
 } from "@forge-jobs/client";

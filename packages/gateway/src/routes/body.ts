@@ -43,6 +43,12 @@ export function nameOf(value: unknown, what: string): string | null {
   return value;
 }
 
+/** Reads text of whatever length. */
+export function textOf(value: unknown, what: string): string {
+  if (typeof value !== "string") throw bad(`${what} must be text.`);
+  return value;
+}
+
 /** Reads a list of `{ id, revision }`, the revision optional; of an id that comes twice the last entry counts. */
 export function wantedOf(value: unknown, what: string): Wanted[] {
   const wanted = new Map<string, number>();

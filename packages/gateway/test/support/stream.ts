@@ -1,4 +1,4 @@
-import type { ConnectedEvent, JobSnapshot, WireEventName, WireEvents } from "@forge-jobs/protocol";
+import type { ConnectedEvent, JobSnapshot, WireEventName, WireEvents, WorkflowSnapshot } from "@forge-jobs/protocol";
 import { EventSourceParserStream } from "eventsource-parser/stream";
 import { type CallOptions, request } from "./call.ts";
 
@@ -22,6 +22,8 @@ export interface Stream {
   ) => Promise<WireEvents[Name]>;
   /** The states of one job so far. */
   readonly states: (jobId: string) => JobSnapshot[];
+  /** The states of one run so far. */
+  readonly runs: (workflowId: string) => WorkflowSnapshot[];
   /** Resolves when the server has ended the stream. */
   readonly ended: Promise<void>;
   readonly close: () => void;
@@ -86,6 +88,11 @@ export async function openStream(url: string, options: CallOptions): Promise<Str
         .filter(({ event }) => event === "job")
         .map(({ data }) => data as JobSnapshot)
         .filter((state) => state.jobId === jobId),
+    runs: (workflowId) =>
+      events
+        .filter(({ event }) => event === "workflow")
+        .map(({ data }) => data as WorkflowSnapshot)
+        .filter((state) => state.workflowId === workflowId),
     ended,
     close: () => abort.abort(),
   };
