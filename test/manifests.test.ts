@@ -82,7 +82,7 @@ test.for(Object.entries(packages))("%s offers sources here and only built files 
     expect(published[entry], entry).toEqual({ types: conditions["types"], default: conditions["default"] });
     const source = conditions["source"]!;
     expect(existsSync(join(root, "packages", name, source)), source).toBe(true);
-    const built = source.replace("./src/", "./dist/").replace(/\.tsx?$/, "");
+    const built = source.replace(/^\.\/(?:src\/)?/, "./dist/").replace(/\.tsx?$/, "");
     expect(conditions, entry).toMatchObject({ types: `${built}.d.ts`, default: `${built}.js` });
   }
 });

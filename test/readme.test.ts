@@ -12,6 +12,12 @@ test("the README's backend snippet is the program that a test of the demo runs",
   expect(program.trimEnd().split("\n").length).toBeLessThanOrEqual(33);
 });
 
+test("the examples of docs/testing.md are files that are compiled and run", async () => {
+  const examples = [...(await read("docs/testing.md")).matchAll(/<!-- (packages\/\S+) -->\n+```ts\n([\s\S]*?)\n```/g)];
+  expect(examples).toHaveLength(3);
+  for (const [, file = "", example] of examples) expect(example, file).toBe((await read(file)).trimEnd());
+});
+
 test("every relative link of the README and the docs leads to a file, and to a heading of it where it names one", async () => {
   const docs = (await readdir(join(root, "docs"), { recursive: true })).filter((name) => name.endsWith(".md"));
   const broken: string[] = [];

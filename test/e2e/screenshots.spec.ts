@@ -1,7 +1,15 @@
 import { expect, type Page, test, type TestInfo } from "@playwright/test";
 import { contactsFile } from "./support/contacts-file.ts";
 import { demoOfFile } from "./support/demo.ts";
-import { expectProgress, exportPanel, FRAMEWORKS, importPanel, openPage } from "./support/panel.ts";
+import {
+  expectProgress,
+  exportPanel,
+  FRAMEWORKS,
+  importPanel,
+  openPage,
+  tripPanel,
+  verificationPanel,
+} from "./support/panel.ts";
 
 const demo = demoOfFile(60);
 
@@ -35,5 +43,13 @@ for (const framework of FRAMEWORKS) {
     await expect(importing.word).toHaveText("Done", { timeout: 60_000 });
     await expect(exporting.word).toHaveText("Done", { timeout: 60_000 });
     await pictures(page, info, "done");
+
+    const verifying = verificationPanel(page);
+    const booking = tripPanel(page);
+    await verifying.button("Send the mail").click();
+    await booking.button("Book").click();
+    await expect(verifying.root.locator(".mail a")).toBeVisible();
+    await expect(booking.word).toHaveText("Undone");
+    await pictures(page, info, "workflows");
   });
 }

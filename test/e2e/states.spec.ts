@@ -1,4 +1,5 @@
 import { expect, test } from "@playwright/test";
+import { RUN_SAMPLES } from "../../apps/demo-shared/src/run-samples.ts";
 import { SAMPLES } from "../../apps/demo-shared/src/samples.ts";
 import { demoOfFile } from "./support/demo.ts";
 import { FRAMEWORKS, openPage } from "./support/panel.ts";
@@ -8,15 +9,22 @@ const demo = demoOfFile(0);
 for (const framework of FRAMEWORKS) {
   test(`${framework}: every state is shown with its icon and its word`, async ({ page }) => {
     await openPage(page, demo().url, framework, "states");
-    for (const { id, view } of SAMPLES) {
+    for (const { id, view } of [...SAMPLES, ...RUN_SAMPLES]) {
       const job = page.locator(`#state-${id} .job`);
       await expect(job).toHaveAttribute("data-status", view.status);
       await expect(job.locator(".word svg")).toBeVisible();
       await expect(job.locator(".word")).toHaveText(/\w/);
     }
+    await expect(page.locator(".steps li")).toHaveCount(RUN_SAMPLES.flatMap(({ view }) => view.steps).length);
+    for (const step of await page.locator(".steps li").all()) await expect(step.locator("svg")).toBeVisible();
+    const states = await page.locator(".steps .state").allInnerTexts();
+    expect(new Set(states)).toEqual(new Set(["To come", "Running", "Waiting", "Done", "Failed", "Undone", "Skipped"]));
     const words = await page.locator(".word").allInnerTexts();
     expect(new Set(words)).toEqual(
       new Set([
+        "Queued",
+        "Undoing",
+        "Undone",
         "Waiting",
         "Starting",
         "Running",

@@ -2,6 +2,8 @@ import { TEXTS } from "@forge-jobs/demo-shared";
 import { type ReactElement, useState } from "react";
 import { ExportPanel } from "./export-panel.tsx";
 import { ImportPanel } from "./import-panel.tsx";
+import { TripPanel } from "./trip-panel.tsx";
+import { VerificationPanel } from "./verification-panel.tsx";
 
 /** The page that starts jobs and shows them live. */
 export function LivePage(): ReactElement {
@@ -37,6 +39,8 @@ export function LivePage(): ReactElement {
         <div className="panels">
           <ExportPanel announce={announce} />
           <ImportPanel announce={announce} />
+          <VerificationPanel announce={announce} />
+          <TripPanel announce={announce} />
         </div>
       </main>
     </>

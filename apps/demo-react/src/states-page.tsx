@@ -1,8 +1,10 @@
-import { SAMPLES, TEXTS } from "@forge-jobs/demo-shared";
+import { RUN_SAMPLES, SAMPLES, TEXTS, verificationSentence } from "@forge-jobs/demo-shared";
 import type { ReactElement } from "react";
 import { ExportTotals } from "./export-totals.tsx";
 import { ImportReport } from "./import-report.tsx";
 import { JobCard } from "./job-card.tsx";
+import { RunCard } from "./run-card.tsx";
+import { TripReferences } from "./trip-references.tsx";
 
 const nothing = async (): Promise<void> => {};
 
@@ -32,6 +34,22 @@ export function StatesPage(): ReactElement {
                 {exported && <ExportTotals result={exported} />}
                 {imported && <ImportReport result={imported} />}
               </JobCard>
+            </div>
+          </section>
+        ))}
+      </div>
+      <h2 className="part">{TEXTS.runStatesTitle}</h2>
+      <div className="samples">
+        {RUN_SAMPLES.map(({ id, title, note, words, view, verification, trip }) => (
+          <section key={id} className="sample" id={`state-${id}`}>
+            <h3>
+              {title} <span>{note}</span>
+            </h3>
+            <div className="panel">
+              <RunCard words={words} view={view} cancel={nothing} reset={() => {}}>
+                {verification && <p>{verificationSentence(verification)}</p>}
+                {trip && <TripReferences result={trip} />}
+              </RunCard>
             </div>
           </section>
         ))}

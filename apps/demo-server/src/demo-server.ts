@@ -4,17 +4,23 @@ import Fastify, { type FastifyInstance } from "fastify";
 import { mkdir } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
 import { DEMO_USERS, type DemoData } from "./data/demo-data.ts";
+import { openDemoClock } from "./demo-clock.ts";
 import { demoFiles } from "./files/demo-files.ts";
 import type { DemoContext } from "./jobs/demo-context.ts";
 import { exportUsers } from "./jobs/export-users.ts";
 import { importContacts } from "./jobs/import-contacts.ts";
 import { removeLeftovers } from "./leftovers.ts";
+import { openPost } from "./mail/post.ts";
 import { demoDatabase } from "./open-database.ts";
 import { downloadRoutes } from "./routes/downloads.ts";
 import { pageRoutes } from "./routes/pages.ts";
 import { addPrincipals } from "./routes/principal.ts";
 import { uploadRoute } from "./routes/uploads.ts";
+import { verificationRoutes } from "./routes/verifications.ts";
+import { verifyLinkRoute } from "./routes/verify-link.ts";
 import type { Settings } from "./settings.ts";
+import { accountVerification } from "./workflows/account-verification.ts";
+import { bookTrip } from "./workflows/book-trip.ts";
 
 /** A demo server that listens. */
 export interface DemoServer {
@@ -39,20 +45,27 @@ const LEFTOVERS_EVERY_MS = 30_000;
 /** Migrates and seeds the database, works on jobs, and serves both pages. Resolves when it listens. */
 export async function startDemoServer(settings: Settings, options: StartOptions = {}): Promise<DemoServer> {
   await mkdir(settings.dataDir, { recursive: true });
-  const database = demoDatabase(settings);
+  const clock = await openDemoClock(settings.dataDir);
+  const database = demoDatabase(settings, clock.store);
+  const post = await openPost(settings.dataDir);
   const files = demoFiles(settings.dataDir);
   // Forge goes first, since it settles how an SQLite file is laid out. Its handlers wait for the demo's tables.
   const opened = Promise.withResolvers<DemoData>();
   opened.promise.catch(() => undefined);
+  const listening = Promise.withResolvers<string>();
+  listening.promise.catch(() => undefined);
   const demo: DemoContext = {
     data: opened.promise,
     files,
+    post,
+    origin: listening.promise,
     paceMs: settings.paceMs,
     ownerOf: (jobId) => ownerOf(forge, jobId),
   };
   const forge: Forge = createForge({
     store: database.store,
     jobs: [exportUsers, importContacts],
+    workflows: [accountVerification, bookTrip],
     context: { demo },
     ...(options.logger && { logger: options.logger }),
   });
@@ -61,9 +74,10 @@ export async function startDemoServer(settings: Settings, options: StartOptions 
   let sweeper: NodeJS.Timeout | undefined;
   const close = async (): Promise<void> => {
     clearInterval(sweeper);
-    opened.reject(new Error("The server stops"));
+    for (const awaited of [opened, listening]) awaited.reject(new Error("The server stops"));
     await app.close();
     await forge.stop({ timeout: "3s" });
+    await post.close();
     await data?.close();
   };
 
@@ -82,14 +96,16 @@ export async function startDemoServer(settings: Settings, options: StartOptions 
     await app.register(forgeGateway, { forge, authenticate: (request) => ({ id: request.principalId }) });
     await app.register(uploadRoute, { files });
     await app.register(downloadRoutes, { forge, files });
+    await app.register(verificationRoutes, { forge, post, clock });
+    await app.register(verifyLinkRoute, { forge, data });
     await app.register(pageRoutes, { pages: settings.pages });
     await app.listen({ host: settings.host, port: settings.port });
+    listening.resolve(`http://${settings.host}:${listeningPort(app)}`);
   } catch (error) {
     await close();
     throw error;
   }
-  const url = `http://${settings.host}:${listeningPort(app)}`;
-  return { url, databaseLabel: database.label, forge, close };
+  return { url: await listening.promise, databaseLabel: database.label, forge, close };
 }
 
 async function ownerOf(forge: Forge, jobId: string): Promise<string> {

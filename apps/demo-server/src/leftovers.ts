@@ -36,6 +36,9 @@ export async function removeLeftovers({ forge, data, dataDir, now }: LeftoversOp
     }
     await removeOld(folder, now);
   }
+  for (const runId of await namesIn(join(dataDir, FOLDERS.mails))) {
+    await removeOld(join(dataDir, FOLDERS.mails, runId), now);
+  }
   for (const owner of await namesIn(join(dataDir, FOLDERS.uploads))) {
     for (const name of await namesIn(join(dataDir, FOLDERS.uploads, owner))) {
       await removeOld(join(dataDir, FOLDERS.uploads, owner, name), now);

@@ -1,4 +1,4 @@
-import type { Store } from "@forge-jobs/core";
+import type { Store, StoreClock } from "@forge-jobs/core";
 import { postgresStore } from "@forge-jobs/core/postgres";
 import { sqliteStore } from "@forge-jobs/core/sqlite";
 import { join } from "node:path";
@@ -15,16 +15,23 @@ export interface DemoDatabase {
   openData(options: DemoDataOptions): Promise<DemoData>;
 }
 
-/** Chooses the database by the settings; nothing is opened yet. */
-export function demoDatabase({ postgresUrl, dataDir }: Pick<Settings, "postgresUrl" | "dataDir">): DemoDatabase {
+/** Chooses the database by the settings; nothing is opened yet. Forge goes by `clock`. */
+export function demoDatabase(
+  { postgresUrl, dataDir }: Pick<Settings, "postgresUrl" | "dataDir">,
+  clock: StoreClock,
+): DemoDatabase {
   if (postgresUrl === null) {
     const file = join(dataDir, "demo.db");
-    return { label: `SQLite, ${file}`, store: sqliteStore(file), openData: (options) => openSqliteData(file, options) };
+    return {
+      label: `SQLite, ${file}`,
+      store: sqliteStore(file, { clock }),
+      openData: (options) => openSqliteData(file, options),
+    };
   }
   const { hostname, port, pathname } = new URL(postgresUrl);
   return {
     label: `PostgreSQL, ${hostname}:${port || 5432}${pathname}`,
-    store: postgresStore(postgresUrl),
+    store: postgresStore({ url: postgresUrl, clock }),
     openData: (options) => openPostgresData(postgresUrl, options),
   };
 }

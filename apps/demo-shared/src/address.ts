@@ -1,5 +1,5 @@
-/** The names under which running jobs stand in the page's address. */
-export type JobParameter = "job" | "import";
+/** The names under which running jobs and runs of workflows stand in the page's address. */
+export type JobParameter = "job" | "import" | "verification" | "trip";
 
 /** The job's id that the address names; null for none. */
 export function jobInAddress(parameter: JobParameter): string | null {

@@ -1,4 +1,5 @@
 import { isSettledJobStatus, type JobView } from "@forge-jobs/client";
+import { isId } from "./is-id.ts";
 import { CONNECTION_LOOKS, type Look, STATUS_LOOKS } from "./job-words.ts";
 
 /** A job's view, put into what a page shows. */
@@ -22,7 +23,6 @@ export interface JobFace {
 }
 
 const QUARTER = 25;
-const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 /**
  * Follows one job over its views and remembers how far it was, so that a bar which falls back says why.
@@ -64,7 +64,7 @@ function isReopened(before: JobView, now: JobView): boolean {
 function faceOf(label: string, view: JobView, progress: number | null, hasStartedOver: boolean): JobFace {
   const isSettled = isSettledJobStatus(view.status);
   // There is no job that could run again: the start was refused, or the address held something else than an id.
-  const isRefused = view.status === "failed" && !UUID.test(view.jobId);
+  const isRefused = view.status === "failed" && !isId(view.jobId);
   const look = lookOf(view, isRefused);
   const percent = progress === null ? null : Math.floor(progress);
   return {

@@ -15,7 +15,13 @@ export type IconName =
   | "stale"
   | "polling"
   | "offline"
-  | "file";
+  | "file"
+  | "mail"
+  | "to-come"
+  | "asleep"
+  | "undoing"
+  | "undone"
+  | "skipped";
 
 /** The `d` of each icon's path, to be stroked and not filled. */
 export const ICONS: Readonly<Record<IconName, string>> = {
@@ -35,4 +41,11 @@ export const ICONS: Readonly<Record<IconName, string>> = {
   polling: "M4 7.5h12M13 4.5l3 3M16 12.5H4M7 15.5l-3-3",
   offline: "M3 3l14 14M6 14a5.6 5.6 0 0 1-.6-7.2M14 14a5.6 5.6 0 0 0 0-8",
   file: "M5 2.5h6.5L15.5 6.5v11H5zM11.3 2.6v4.2h4.1M10.2 14.4V9.6M8 11.7l2.2-2.2 2.2 2.2",
+  mail: "M2.5 4.5h15v11h-15zM2.8 5l7.2 5.8L17.2 5",
+  "to-come": "M10 2.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15",
+  asleep:
+    "M5 2.5h10M5 17.5h10M6.5 2.5v2.3c0 2.2 3.5 3.4 3.5 5.2s-3.5 3-3.5 5.2v2.3M13.5 2.5v2.3c0 2.2-3.5 3.4-3.5 5.2s3.5 3 3.5 5.2v2.3",
+  undoing: "M7.2 3.6 3.6 7.2l3.6 3.6M4 7.2h7.6a4.6 4.6 0 0 1 0 9.2H7",
+  undone: "M10 2.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15M8.6 6.4 6.6 8.4l2 2M6.9 8.4h3.9a2.4 2.4 0 0 1 0 4.8H8.4",
+  skipped: "M10 2.5a7.5 7.5 0 1 0 0 15 7.5 7.5 0 0 0 0-15M6.8 10h6.4",
 };

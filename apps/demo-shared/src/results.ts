@@ -15,6 +15,19 @@ export interface ImportResult {
   readonly rejectedUrl: string | null;
 }
 
+/** What `account_verification` answers, as the pages show it. */
+export interface VerificationResult {
+  readonly email: string;
+  readonly verified: boolean;
+}
+
+/** What `book_trip` answers: the references of its bookings. */
+export interface TripResult {
+  readonly flight: string;
+  readonly hotel: string;
+  readonly car: string;
+}
+
 /** The name that a download gets: the last part of its address. */
 export function fileNameOf(downloadUrl: string): string {
   return downloadUrl.slice(downloadUrl.lastIndexOf("/") + 1);

@@ -22,6 +22,37 @@ export function importPanel(page: Page): Panel {
   return panel(page, "Import contacts");
 }
 
+/** One panel over a workflow: its stepper as well. */
+export interface RunPanel extends Panel {
+  readonly stepper: Locator;
+  /** A step by the name that the workflow gives it. */
+  readonly step: (name: string) => Locator;
+  /** Waits until the stepper shows exactly these steps in these states, in this order. */
+  readonly expectSteps: (steps: readonly (readonly [label: string, state: string])[]) => Promise<void>;
+}
+
+export function verificationPanel(page: Page): RunPanel {
+  return runPanel(page, "Verify an address");
+}
+
+export function tripPanel(page: Page): RunPanel {
+  return runPanel(page, "Book a trip");
+}
+
+function runPanel(page: Page, name: string): RunPanel {
+  const one = panel(page, name);
+  const stepper = one.root.getByRole("list", { name: `${name}, steps` });
+  return {
+    ...one,
+    stepper,
+    step: (step) => stepper.locator(`[data-step="${step}"]`),
+    async expectSteps(steps) {
+      await expect(stepper.locator(".state")).toHaveText(steps.map(([, state]) => state));
+      await expect(stepper.locator(".name")).toHaveText(steps.map(([label]) => label));
+    },
+  };
+}
+
 function panel(page: Page, name: string): Panel {
   const root = page.getByRole("region", { name, exact: true });
   return {
@@ -45,8 +76,8 @@ export async function expectProgress(bar: Locator, percent: number): Promise<voi
   await expect.poll(now, { timeout: 60_000 }).toBeGreaterThanOrEqual(percent);
 }
 
-/** The id of the job that the address names. */
-export function jobInAddress(page: Page, parameter: "job" | "import" = "job"): string | null {
+/** The id of the job or run that the address names. */
+export function jobInAddress(page: Page, parameter: "job" | "import" | "verification" | "trip" = "job"): string | null {
   return new URL(page.url()).searchParams.get(parameter);
 }
 

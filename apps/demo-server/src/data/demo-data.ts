@@ -1,3 +1,5 @@
+import type { Accounts } from "./accounts.ts";
+import type { Bookings } from "./bookings.ts";
 import type { User } from "./people.ts";
 
 /** How many users a demo database holds. */
@@ -19,8 +21,10 @@ export interface ImportRun {
   readonly runId: string;
 }
 
-/** What the demo's jobs need of the database beside Forge: users to export, and contacts that are imported all or none. */
+/** What the demo's jobs and workflows need of the database beside Forge: users to export, contacts that are imported all or none. */
 export interface DemoData {
+  readonly accounts: Accounts;
+  readonly bookings: Bookings;
   countUsers(): Promise<number>;
   /** Reads all users in the order of their ids, at most 1,000 a page, and holds no transaction between two pages. */
   userPages(): AsyncIterable<readonly User[]>;

@@ -1,6 +1,9 @@
 import pg from "pg";
+import { accounts, ACCOUNTS_TABLE } from "./accounts.ts";
+import { bookings, BOOKINGS_TABLE } from "./bookings.ts";
 import type { DemoData, DemoDataOptions } from "./demo-data.ts";
 import { type User, usersBetween } from "./people.ts";
+import type { Query } from "./query.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS demo_users (
@@ -19,6 +22,8 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS demo_imports (
     job_id uuid PRIMARY KEY, owner text NOT NULL, result text NOT NULL
   );
+  ${ACCOUNTS_TABLE};
+  ${BOOKINGS_TABLE};
 `;
 
 const PAGE_ROWS = 1_000;
@@ -53,7 +58,11 @@ export async function openPostgresData(url: string, { users }: DemoDataOptions):
     await seed(client, users);
   });
 
+  const query: Query = async (text, values) => (await pool.query<Record<string, unknown>>(text, [...values])).rows;
+
   return {
+    accounts: accounts(query),
+    bookings: bookings(query),
     async countUsers() {
       const { rows } = await pool.query<{ count: number }>("SELECT count(*)::int AS count FROM demo_users");
       return rows[0]!.count;

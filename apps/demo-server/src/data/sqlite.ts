@@ -1,7 +1,10 @@
 import { DatabaseSync } from "node:sqlite";
 import { setImmediate, setTimeout as sleep } from "node:timers/promises";
+import { accounts, ACCOUNTS_TABLE } from "./accounts.ts";
+import { bookings, BOOKINGS_TABLE } from "./bookings.ts";
 import type { DemoData, DemoDataOptions, ImportRun } from "./demo-data.ts";
 import { type User, usersBetween } from "./people.ts";
+import type { Query } from "./query.ts";
 
 const SCHEMA = `
   CREATE TABLE IF NOT EXISTS demo_users (
@@ -20,6 +23,8 @@ const SCHEMA = `
   CREATE TABLE IF NOT EXISTS demo_imports (
     job_id TEXT PRIMARY KEY, owner TEXT NOT NULL, result TEXT NOT NULL
   ) STRICT, WITHOUT ROWID;
+  ${ACCOUNTS_TABLE} STRICT, WITHOUT ROWID;
+  ${BOOKINGS_TABLE} STRICT, WITHOUT ROWID;
 `;
 
 const PAGE_ROWS = 1_000;
@@ -83,7 +88,12 @@ export async function openSqliteData(file: string, { users }: DemoDataOptions): 
     } while (dropped === SLICE_ROWS);
   }
 
+  const query: Query = (text, values) =>
+    write(() => writer.prepare(text.replaceAll("$", "?")).all(...values) as Record<string, unknown>[]);
+
   return {
+    accounts: accounts(query),
+    bookings: bookings(query),
     countUsers: async () => (count.get() as { count: number }).count,
     async *userPages() {
       for (let last = 0; ; await setImmediate()) {

@@ -29,7 +29,7 @@ export interface Upload {
 }
 
 /** The folders below the data folder, by what lies in them. */
-export const FOLDERS = { uploads: "uploads", downloads: "downloads" } as const;
+export const FOLDERS = { uploads: "uploads", downloads: "downloads", mails: "mails" } as const;
 
 /** Keeps files below `dataDir`; folders are made when they are needed. */
 export function demoFiles(dataDir: string): DemoFiles {

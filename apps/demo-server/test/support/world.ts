@@ -23,7 +23,7 @@ export interface WorldOptions {
 }
 
 // Runs that fail here do so on purpose.
-const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
+export const silent: Logger = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 export async function startWorld(name: DatabaseName, { users = 2_500, paceMs = 0 }: WorldOptions = {}): Promise<World> {
   const database = await testDatabase(name);

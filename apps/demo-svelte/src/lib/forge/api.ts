@@ -1,4 +1,11 @@
-import { createJobStore, type CreateJobStoreOptions, type JobStore } from "@forge-jobs/svelte";
+import {
+  createJobStore,
+  type CreateJobStoreOptions,
+  createWorkflowStore,
+  type CreateWorkflowStoreOptions,
+  type JobStore,
+  type WorkflowStore,
+} from "@forge-jobs/svelte";
 
 export interface ExportUsersArgs {
   format?: "csv" | "json";
@@ -30,3 +37,33 @@ export const trackImportContacts = (
   options?: CreateJobStoreOptions,
 ): JobStore<ImportContactsOutput> =>
   createJobStore<ImportContactsArgs, ImportContactsOutput>("import_contacts", args, options);
+
+export interface AccountVerificationArgs {
+  email: string;
+}
+
+export interface AccountVerificationOutput {
+  email: string;
+  verified: boolean;
+}
+
+export const trackAccountVerification = (
+  args: AccountVerificationArgs,
+  options?: CreateWorkflowStoreOptions,
+): WorkflowStore<AccountVerificationOutput> =>
+  createWorkflowStore<AccountVerificationArgs, AccountVerificationOutput>("account_verification", args, options);
+
+export interface BookTripArgs {
+  carsLeft?: boolean;
+}
+
+export interface BookTripOutput {
+  flight: string;
+  hotel: string;
+  car: string;
+}
+
+export const trackBookTrip = (
+  args: BookTripArgs,
+  options?: CreateWorkflowStoreOptions,
+): WorkflowStore<BookTripOutput> => createWorkflowStore<BookTripArgs, BookTripOutput>("book_trip", args, options);
