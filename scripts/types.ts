@@ -27,8 +27,10 @@ async function removeStale(): Promise<void> {
     for (const file of await readdir(dist, { recursive: true })) {
       const module = /^(.+?)(?:\.d)?\.(?:js|ts)(?:\.map)?$/.exec(file)?.[1];
       if (module === undefined) continue;
-      const source = join(root, "packages", name, "src", module);
-      if (!existsSync(`${source}.ts`) && !existsSync(`${source}.tsx`)) await rm(join(dist, file));
+      // The conformance suite is published, and lies beside the sources.
+      const sources = ["src", "."].map((folder) => join(root, "packages", name, folder, module));
+      const isStale = sources.every((source) => !existsSync(`${source}.ts`) && !existsSync(`${source}.tsx`));
+      if (isStale) await rm(join(dist, file));
     }
   }
 }
